@@ -1,0 +1,81 @@
+# Turnout: every target sets up what it needs. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGES := contract ledger operator sidecar insight cli
+CODE := $(PACKAGES) tests bench tools
+PROVIDER ?= simulated
+
+.PHONY: help run install install-run fmt lint types imports test golden generate verify bench image chart docs ci clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The environments are made from lock files with hashes; a stamp per lock file says that it is done.
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Turnout needs Python 3.11 to 3.13; say which with PYTHON=..."; exit 1; }
+	@# where the system's Python has no ensurepip, the virtualenv it may have serves as well
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(PYTHON) -m virtualenv $(VENV); }
+
+$(VENV)/.run: $(BIN)/python requirements.lock requirements-build.lock pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-build.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.run ## the gateway, standalone, on example resources, taking real calls
+	@$(BIN)/python -m turnout_cli.demo --provider $(PROVIDER)
+
+install: $(VENV)/.dev ## everything that developing needs
+	@$(BIN)/pre-commit install >/dev/null 2>&1 || true
+
+install-run: $(VENV)/.run ## only what running needs
+
+fmt: $(VENV)/.dev ## format the code
+	$(BIN)/ruff check -q --fix-only $(CODE)
+	$(BIN)/ruff format -q $(CODE)
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+types: $(VENV)/.dev ## mypy, strict, tests too
+	$(BIN)/mypy $(PACKAGES) tests bench tools
+
+imports: $(VENV)/.dev ## the floors: imports only point down
+	$(BIN)/lint-imports
+
+test: $(VENV)/.dev ## every test; builds or finds a real kube-apiserver first
+	$(BIN)/python tools/kube/assets.py
+	$(BIN)/pytest
+
+golden: $(VENV)/.dev ## write the golden files anew
+	$(BIN)/pytest -q tests/golden --update-golden
+
+generate: $(VENV)/.dev ## CRDs, JSON Schemas and the API reference, from the types
+	$(BIN)/python -m turnout_contract.schema --root .
+
+verify: $(VENV)/.dev ## what is generated is fresh
+	$(BIN)/python -m turnout_contract.schema --root . --check
+
+bench: $(VENV)/.dev ## measure, as ratios against a reference in the same run
+	$(BIN)/python -m bench
+
+chart: $(VENV)/.dev ## lint and render the charts
+	$(BIN)/pytest -q tests/chart
+
+image: ## build the container image (needs buildah or docker)
+	tools/image.sh
+
+docs: generate ## the reference pages; checks every link
+	$(BIN)/pytest -q tests/unit/docs
+
+ci: verify lint types imports test ## all that must hold
+
+clean: ## remove what was built here
+	rm -rf $(VENV) .state dist build

@@ -1,0 +1,72 @@
+"""CachePolicy: which answers may be kept and served again, to whom, and with what promised error rate."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from turnout_contract.api.meta import Column, Duration, Kind, Part, Ratio, Rule, doc, listing
+from turnout_contract.api.prompt import Temperature
+from turnout_contract.api.references import ModelRef, TargetRef
+
+
+class BuiltinEmbedder(Part, kw_only=True):
+    """The embedder that ships with the gateway (all-MiniLM-L6-v2, 384 dimensions)."""
+
+
+class EndpointEmbedder(Part, kw_only=True):
+    """A model of the namespace."""
+
+    backend_ref: Annotated[ModelRef, doc("A model with the capability Embeddings.")]
+
+
+class Embedder(Part, kw_only=True):
+    """What turns questions into vectors: exactly one."""
+
+    RULES = (Rule("has(self.builtin) != has(self.endpoint)", "exactly one of builtin and endpoint must be given"),)
+
+    builtin: Annotated[BuiltinEmbedder | UnsetType, doc("The gateway's own.")] = UNSET
+    endpoint: Annotated[EndpointEmbedder | UnsetType, doc("A model of the namespace.")] = UNSET
+
+
+class Verification(Part, kw_only=True):
+    """How the promise is measured while it is kept."""
+
+    sample_rate: Annotated[Ratio, doc("Share of hits that are checked.")]
+    judge_ref: Annotated[ModelRef | UnsetType, doc("The model that says whether two answers say the same.")] = UNSET
+
+
+class Semantic(Part, kw_only=True):
+    """When another question's answer may be served."""
+
+    max_error_rate: Annotated[Ratio, doc("Wrong answers among the answers that the cache serves.")] = "0.01"
+    confidence: Annotated[Ratio, doc("How sure that bound must be.")] = "0.95"
+    max_temperature: Annotated[Temperature, doc("A call above it is not served semantically.")] = "0"
+    embedder: Annotated[Embedder | UnsetType, doc("Absent: the gateway's own.")] = UNSET
+    verification: Annotated[Verification | UnsetType, doc("How the promise is measured.")] = UNSET
+
+
+class CachePolicySpec(Part, kw_only=True):
+    """Which answers may be served again."""
+
+    RULES = (Rule("self.mode == 'Semantic' || !has(self.semantic)", "semantic goes with mode Semantic", ".semantic"),)
+
+    target_refs: Annotated[
+        tuple[TargetRef, ...], listing("What it is for; absent or empty: the namespace's default.", most=16)
+    ] = ()
+    mode: Annotated[Literal["Exact", "Semantic", "Off"], doc("Semantic looks for the exact question first.")] = "Exact"
+    ttl: Annotated[Duration, doc("How long an answer may be served.")] = "24h"
+    scope: Annotated[Literal["Namespace", "Team", "User"], doc("Who shares answers; no user under User: bypass.")] = (
+        "Team"
+    )
+    semantic: Annotated[Semantic | UnsetType, doc("For mode Semantic.")] = UNSET
+    max_entries: Annotated[int, Meta(description="Most answers kept for a partition.", ge=1, le=100_000_000)] = 100_000
+
+
+KIND = Kind(
+    name="CachePolicy",
+    plural="cachepolicies",
+    short="cp",
+    spec=CachePolicySpec,
+    columns=(Column("Mode", ".spec.mode"), Column("Scope", ".spec.scope"), Column("TTL", ".spec.ttl")),
+    summary="Exact or semantic cache, scope, ttl, promised error rate.",
+)

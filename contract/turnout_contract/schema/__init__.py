@@ -1,0 +1,1 @@
+"""From types to structural schemas: CRDs, JSON Schemas, the API reference, and the rules of admission."""

@@ -1,0 +1,1 @@
+"""What a gateway runs, as frozen values with canonical bytes."""

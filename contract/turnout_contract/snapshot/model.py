@@ -1,0 +1,249 @@
+"""The snapshot: all that the gateways of one namespace need, as frozen values.
+
+The compiler has resolved every reference and every default: the gateway looks nothing up and decides nothing about
+attachment. Durations are milliseconds, money is nano-dollars, ratios that are only compared are floats.
+
+Rules: no secret bytes, only where a secret's file will be (`SecretFile`); tuples in a defined order, so that equal inputs give
+equal bytes; unknown fields are ignored on decode, so that an older gateway can read a newer snapshot.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from turnout_contract.api.meta import Capability, Sensitivity, Tier, Value
+
+SCHEMA = 1
+
+
+class SecretFile(msgspec.Struct, frozen=True, order=True):
+    """Where a secret's value is mounted: `NAME/KEY` below the gateway's secrets directory."""
+
+    name: str
+    key: str
+
+    @property
+    def path(self) -> str:
+        """The path below the secrets directory."""
+        return f"{self.name}/{self.key}"
+
+
+class Source(msgspec.Struct, frozen=True, order=True):
+    """One object that went into the snapshot. A new generation is a new version."""
+
+    kind: str
+    name: str
+    uid: str
+    generation: int
+    namespace: str = ""
+
+
+class Client(msgspec.Struct, frozen=True):
+    """An application that may call. `routes` None: all public ones."""
+
+    name: str
+    team: str
+    keys: tuple[SecretFile, ...]
+    routes: tuple[str, ...] | None
+    sensitivity: Sensitivity
+    trust: tuple[str, ...]
+
+
+class Telemetry(msgspec.Struct, frozen=True):
+    """Traces. `otlp_endpoint` None: the process's own default, else none leave."""
+
+    otlp_endpoint: str | None = None
+    sampling: float = 0.1
+    capture_content: bool = False
+    semconv: Literal["v1.41", "latest"] = "v1.41"
+
+
+class QdrantServer(msgspec.Struct, frozen=True):
+    """A Qdrant of the namespace's own."""
+
+    url: str
+    api_key: SecretFile | None = None
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds of one replica."""
+
+    max_body_bytes: int = 10_485_760
+    max_in_flight: int = 2000
+    drain_ms: int = 300_000
+
+
+class Gateway(msgspec.Struct, frozen=True):
+    """The namespace's ModelGateway, or the defaults. No clients: every call is taken, as team <namespace>."""
+
+    clients: tuple[Client, ...] = ()
+    telemetry: Telemetry = Telemetry()
+    qdrant: QdrantServer | None = None
+    limits: Limits = Limits()
+    closed: str | None = None  # why every call is answered 503, e.g. a ModelGateway that cannot be honoured
+
+
+class Price(msgspec.Struct, frozen=True):
+    """Nano-dollars for a million tokens. `cached_input` None: as input. `output` 0: free."""
+
+    input: int
+    output: int
+    cached_input: int | None = None
+
+
+class Model(msgspec.Struct, frozen=True):
+    """One model of a provider. `price` None: unpriced (the cost is unknown, not zero)."""
+
+    name: str
+    tier: Tier
+    capabilities: tuple[Capability, ...]
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    price: Price | None = None
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """How the provider's certificate is checked."""
+
+    ca: SecretFile | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """An endpoint with its models. Only accepted and resolved providers are in a snapshot."""
+
+    name: str
+    protocol: str
+    endpoint: str
+    api_key: SecretFile | None
+    clearance: Sensitivity
+    residency: tuple[str, ...]
+    tls: Tls
+    models: tuple[Model, ...]
+
+
+class Backend(msgspec.Struct, frozen=True):
+    """A model that a rule may use: provider and model by name, both in the snapshot."""
+
+    provider: str
+    model: str
+    weight: int = 1
+    priority: int = 0
+
+
+class Match(msgspec.Struct, frozen=True):
+    """All parts must hold; an empty part holds always. Model names end in `*` where they are prefixes."""
+
+    models: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()  # (lower-case name, exact value)
+    sensitivity: Sensitivity | None = None  # at least
+    value: Value | None = None  # at least
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """`closed` says why the rule answers 503 (none of its backends resolves), else None."""
+
+    name: str
+    matches: tuple[Match, ...]
+    strategy: Literal["Weighted", "Failover"]
+    backends: tuple[Backend, ...]  # Failover: in the order to try
+    capabilities: tuple[Capability, ...] = ()
+    residency: tuple[str, ...] = ()
+    closed: str | None = None
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Retries on one backend."""
+
+    attempts: int = 2
+    budget_percent: int = 10
+    on: tuple[str, ...] = ("ConnectFailure", "RateLimited", "ServerError", "FirstTokenTimeout")
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Milliseconds."""
+
+    request_ms: int = 60_000
+    first_token_ms: int = 10_000
+    stream_idle_ms: int = 20_000
+
+
+class UseCase(msgspec.Struct, frozen=True):
+    """What the calls are for."""
+
+    name: str
+    outcome: str | None = None
+    value: Value = "Normal"
+
+
+class Cache(msgspec.Struct, frozen=True):
+    """The CachePolicy that won for a route. `semantic` False: exact only."""
+
+    policy: str
+    ttl_ms: int
+    scope: Literal["Namespace", "Team", "User"]
+    semantic: bool
+    max_temperature: float
+    max_entries: int
+    embedder: str = "builtin"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A route. `closed` says why it answers 503 (it keeps its names), else None.
+
+    `models` are the names that it claims and won; `guardrails` the digest of what guards it (part of the cache key).
+    """
+
+    name: str
+    models: tuple[str, ...]
+    visibility: Literal["Public", "Internal"]
+    sensitivity: Sensitivity
+    rules: tuple[Rule, ...]
+    retry: Retry = Retry()
+    timeouts: Timeouts = Timeouts()
+    use_case: UseCase | None = None
+    prompt: str | None = None
+    cache: Cache | None = None
+    guardrails: str = ""
+    closed: str | None = None
+
+
+class PromptMessage(msgspec.Struct, frozen=True):
+    """A message whose content is a checked template."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str
+
+
+class PromptVersion(msgspec.Struct, frozen=True):
+    """A version. Parameters are decimal strings or None."""
+
+    name: str
+    messages: tuple[PromptMessage, ...]
+    temperature: str | None = None
+    top_p: str | None = None
+    max_tokens: int | None = None
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """A template. `shares` are (version, weight); one entry where a version is active. `closed`: it may not be used, and why."""
+
+    name: str
+    variables: dict[str, Any]
+    shares: tuple[tuple[str, int], ...]
+    versions: tuple[PromptVersion, ...]
+    closed: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What the gateways of a namespace run. `secrets` are the names of all Secrets that it mentions, sorted."""
+
+    namespace: str
+    gateway: Gateway
+    providers: tuple[Provider, ...] = ()
+    routes: tuple[Route, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    sources: tuple[Source, ...] = ()
+    secrets: tuple[str, ...] = ()
+    schema: int = SCHEMA

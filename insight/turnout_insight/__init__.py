@@ -1,0 +1,1 @@
+"""Insight: reports, ROI, plan, estate audit and console."""

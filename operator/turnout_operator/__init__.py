@@ -1,0 +1,1 @@
+"""The operator: informer, store, compile, publish, status, workloads, lease."""

@@ -1,0 +1,1 @@
+"""The gateway: exchange, wire, stages, pipeline, ports, adapters, subscription, server."""

@@ -1,0 +1,1 @@
+"""The real thing behind each port, with its fake beside it."""

@@ -1,0 +1,172 @@
+"""One call on its way through the pipeline.
+
+`Exchange` is the one mutable value of the gateway: each stage fills in what it found out, and what is recorded at the end is
+read from here. Stages never talk to each other in another way.
+
+Rules: a field is written by one stage only (named beside it); nothing here does IO; `raw` is never changed, and the body that
+goes upstream is made from it by the stage that calls.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from turnout_contract.api.meta import Sensitivity, Value
+from turnout_contract.snapshot import model as snap
+from turnout_sidecar.exchange.usage import Usage
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One served path. `operation` is the GenAI operation name; `needs` the capability that a model must have."""
+
+    name: str                                  # "chat" | "embeddings" | ...
+    path: str                                  # as served: "/v1/chat/completions"
+    upstream_path: str                         # appended to the provider's endpoint: "/chat/completions"
+    operation: str                             # "chat" | "embeddings"
+    protocol: str                              # whose shape errors have: "openai"
+    needs: str                                 # "Chat" | "Embeddings"
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who calls. `client` None: there are no clients and every call is taken."""
+
+    client: str | None
+    team: str
+    user: str | None = None
+    use_case: str | None = None
+    outcome_id: str | None = None
+    value: Value | None = None
+    complexity: str | None = None
+    prompt_version: str | None = None
+    sensitivity: Sensitivity = "Public"
+    routes: frozenset[str] | None = None       # None: all public ones
+
+
+class PromptUse(msgspec.Struct, frozen=True):
+    """The template and version that a call was rendered with."""
+
+    name: str
+    version: str
+    variables_digest: str
+
+
+class Attempt:
+    """One try at one backend. Written by call_upstream; every attempt is counted and paid for."""
+
+    __slots__ = (
+        "backend", "model", "number", "started_ns", "ended_ns", "first_token_ns", "status", "error",
+        "usage", "cost_nano", "response_model", "response_id", "finish_reasons", "span_id", "retry_after",
+    )  # fmt: skip
+
+    def __init__(self, number: int, provider: snap.Provider, model: snap.Model, started_ns: int) -> None:
+        self.number = number
+        self.backend = provider
+        self.model = model
+        self.started_ns = started_ns           # monotonic nanoseconds
+        self.ended_ns: int | None = None
+        self.first_token_ns: int | None = None
+        self.status: int | None = None         # HTTP status of the provider
+        self.error: str | None = None          # low-cardinality error.type; None: success
+        self.usage: Usage | None = None
+        self.cost_nano: int | None = None
+        self.response_model: str | None = None
+        self.response_id: str | None = None
+        self.finish_reasons: tuple[str, ...] = ()
+        self.span_id: str = ""
+        self.retry_after: float | None = None  # seconds
+
+    @property
+    def name(self) -> str:
+        """`provider/model`, as x-turnout-backend says it."""
+        return f"{self.backend.name}/{self.model.name}"
+
+
+CacheState = Literal["miss", "exact", "semantic", "bypass"]
+
+
+class Response:
+    """What goes back. Exactly one of `body` and `stream` is set; a stream yields whole SSE frames as bytes."""
+
+    __slots__ = ("status", "headers", "body", "stream")
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        stream: AsyncIterator[bytes] | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers if headers is not None else {}
+        self.body = body
+        self.stream = stream
+
+
+class Exchange:
+    """One call. `runtime` is the built snapshot that it runs on from beginning to end."""
+
+    __slots__ = (
+        "attempts", "body", "cache_reason", "cache_state", "caller", "context_key", "cost_nano", "endpoint", "error",
+        "exact_key", "headers", "id", "include_usage", "model", "needs", "prompt", "raw", "received_ns", "received_unix_ns",
+        "response_backend", "route", "rule", "runtime", "saved_nano", "sensitivity", "settled", "status", "stream",
+        "trace", "usage", "value", "aborted", "client_gone",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        raw: bytes,
+        body: dict[str, Any],
+        runtime: Any,
+        received_ns: int,
+        received_unix_ns: int,
+    ) -> None:
+        # server
+        self.id = id
+        self.endpoint = endpoint
+        self.headers = headers                 # lower-case look-up (CIMultiDictProxy)
+        self.raw = raw                         # the request's bytes, never changed
+        self.body = body                       # parsed; stages that change it put a new dict here (messages rendered)
+        self.runtime = runtime                 # turnout_sidecar.runtime.Runtime
+        self.received_ns = received_ns         # monotonic
+        self.received_unix_ns = received_unix_ns
+        self.model: str = ""                   # the name asked for
+        self.stream: bool = False
+        self.include_usage: bool = False       # the client asked for the usage chunk itself
+        # authenticate
+        self.caller: Caller | None = None
+        # resolve_route
+        self.route: snap.Route | None = None
+        self.rule: snap.Rule | None = None
+        self.sensitivity: Sensitivity = "Internal"
+        self.value: Value = "Normal"
+        self.needs: frozenset[str] = frozenset()
+        # render_prompt
+        self.prompt: PromptUse | None = None
+        # look_up_cache
+        self.cache_state: CacheState = "bypass"
+        self.cache_reason: str = ""            # why bypass, for the log
+        self.exact_key: str = ""
+        self.context_key: str = ""
+        self.saved_nano: int | None = None     # on a hit: what the answer had cost
+        # call_upstream
+        self.attempts: list[Attempt] = []
+        self.response_backend: str = ""        # provider/model; on a hit the one that made the answer
+        self.usage: Usage | None = None        # of the answer that was given
+        self.cost_nano: int | None = None      # of all attempts; None: some part is unpriced
+        # record
+        self.status: int = 0
+        self.error: str | None = None          # low-cardinality
+        self.settled = False
+        self.aborted = False                   # the stream did not end as it should
+        self.client_gone = False
+        self.trace: Any = None                 # turnout_sidecar.ports.telemetry.CallTrace
+
+
+Proceed = Callable[[Exchange], Awaitable[Response]]
+Stage = Callable[[Exchange, Proceed], Awaitable[Response]]

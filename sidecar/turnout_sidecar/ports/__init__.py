@@ -1,0 +1,1 @@
+"""Small protocols between the pipeline and the world."""

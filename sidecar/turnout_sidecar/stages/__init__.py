@@ -1,0 +1,1 @@
+"""One module a stage; all have one signature and none knows another."""

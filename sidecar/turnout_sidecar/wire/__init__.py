@@ -1,0 +1,1 @@
+"""Sans-IO: bytes to values and back."""
