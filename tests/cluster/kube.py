@@ -29,9 +29,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
+from cluster.credentials import write_kubeconfig, write_service_account_key, write_static_tokens
 from cluster.processes import Process, ReservedPort, Spawner
 
 T = TypeVar("T")
@@ -110,7 +108,9 @@ class Cluster:
     def start(self) -> None:
         """Start everything and wait until service accounts are being made; stops what it started if it fails."""
         try:
-            self._write_credentials()
+            write_service_account_key(self._service_account_key)
+            write_static_tokens(self._tokens, admin_token=self.admin_token)
+            self._write_kubeconfig(self.kubeconfig, token=self.admin_token, namespace="default")
             self.etcd.start(self._environment())
             self.start_apiserver()
             self.controller_manager.start(self._environment())
@@ -366,27 +366,5 @@ class Cluster:
             "kube-api-burst": 400,
         }
 
-    def _write_credentials(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        _write_private(self._service_account_key, pem)
-        _write_private(self._tokens, f'{self.admin_token},admin,admin,"system:masters"\n'.encode())
-        self._write_kubeconfig(self.kubeconfig, token=self.admin_token, namespace="default")
-
     def _write_kubeconfig(self, path: Path, *, token: str, namespace: str) -> None:
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": str(self.ca_file)}}],
-            "users": [{"name": "test", "user": {"token": token}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": namespace}}],
-            "current-context": "test",
-        }
-        _write_private(path, json.dumps(config, indent=2).encode())
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.touch(mode=0o600)
-    path.write_bytes(content)
+        write_kubeconfig(path, server=self.url, ca_file=self.ca_file, token=token, namespace=namespace)

@@ -11,7 +11,7 @@ from turnout_contract.api.references import SecretRef
 UserName = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
-class BudgetSelector(Part, kw_only=True):
+class BudgetSelector(Part, frozen=True, kw_only=True):
     """Whose calls count: each part that is present must match; empty: everyone in the namespace."""
 
     teams: Annotated[tuple[Word, ...], word_set("Any of these teams.", most=64)] = ()
@@ -20,7 +20,7 @@ class BudgetSelector(Part, kw_only=True):
     routes: Annotated[tuple[ObjectName, ...], word_set("Any of these routes.", most=64)] = ()
 
 
-class Window(Part, kw_only=True):
+class Window(Part, frozen=True, kw_only=True):
     """A calendar window."""
 
     per: Annotated[Literal["Hour", "Day", "Week", "Month"], doc("How long it is.")]
@@ -29,7 +29,7 @@ class Window(Part, kw_only=True):
     ] = "UTC"
 
 
-class Limit(Part, kw_only=True):
+class Limit(Part, frozen=True, kw_only=True):
     """How much: exactly one."""
 
     RULES = (Rule("has(self.usd) != has(self.tokens)", "exactly one of usd and tokens must be given"),)
@@ -38,7 +38,7 @@ class Limit(Part, kw_only=True):
     tokens: Annotated[int, Meta(description="Tokens, input and output together.", ge=1, le=10**15)] | UnsetType = UNSET
 
 
-class Reach(Part, kw_only=True):
+class Reach(Part, frozen=True, kw_only=True):
     """What happens at a share of the limit."""
 
     RULES = (
@@ -54,14 +54,14 @@ class Reach(Part, kw_only=True):
     tier: Annotated[Tier | UnsetType, doc("The highest tier that is left, under Downgrade.")] = UNSET
 
 
-class Webhook(Part, kw_only=True):
+class Webhook(Part, frozen=True, kw_only=True):
     """Who is told."""
 
     url: Annotated[Url, doc("Where to.")]
     secret_ref: Annotated[SecretRef | UnsetType, doc("The key of the signature (HMAC).")] = UNSET
 
 
-class BudgetSpec(Part, kw_only=True):
+class BudgetSpec(Part, frozen=True, kw_only=True):
     """Who, how much, in which window."""
 
     RULES = (

@@ -9,17 +9,17 @@ from turnout_contract.api.prompt import Temperature
 from turnout_contract.api.references import ModelRef, TargetRef
 
 
-class BuiltinEmbedder(Part, kw_only=True):
+class BuiltinEmbedder(Part, frozen=True, kw_only=True):
     """The embedder that ships with the gateway (all-MiniLM-L6-v2, 384 dimensions)."""
 
 
-class EndpointEmbedder(Part, kw_only=True):
+class EndpointEmbedder(Part, frozen=True, kw_only=True):
     """A model of the namespace."""
 
     backend_ref: Annotated[ModelRef, doc("A model with the capability Embeddings.")]
 
 
-class Embedder(Part, kw_only=True):
+class Embedder(Part, frozen=True, kw_only=True):
     """What turns questions into vectors: exactly one."""
 
     RULES = (Rule("has(self.builtin) != has(self.endpoint)", "exactly one of builtin and endpoint must be given"),)
@@ -28,14 +28,14 @@ class Embedder(Part, kw_only=True):
     endpoint: Annotated[EndpointEmbedder | UnsetType, doc("A model of the namespace.")] = UNSET
 
 
-class Verification(Part, kw_only=True):
+class Verification(Part, frozen=True, kw_only=True):
     """How the promise is measured while it is kept."""
 
     sample_rate: Annotated[Ratio, doc("Share of hits that are checked.")]
     judge_ref: Annotated[ModelRef | UnsetType, doc("The model that says whether two answers say the same.")] = UNSET
 
 
-class Semantic(Part, kw_only=True):
+class Semantic(Part, frozen=True, kw_only=True):
     """When another question's answer may be served."""
 
     max_error_rate: Annotated[Ratio, doc("Wrong answers among the answers that the cache serves.")] = "0.01"
@@ -45,7 +45,7 @@ class Semantic(Part, kw_only=True):
     verification: Annotated[Verification | UnsetType, doc("How the promise is measured.")] = UNSET
 
 
-class CachePolicySpec(Part, kw_only=True):
+class CachePolicySpec(Part, frozen=True, kw_only=True):
     """Which answers may be served again."""
 
     RULES = (Rule("self.mode == 'Semantic' || !has(self.semantic)", "semantic goes with mode Semantic", ".semantic"),)

@@ -29,13 +29,13 @@ Trust = Literal["Team", "UseCase", "User", "Outcome", "Complexity", "Value", "Pr
 HeaderText = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
-class ClientKey(Part, kw_only=True):
+class ClientKey(Part, frozen=True, kw_only=True):
     """A credential that a client shows."""
 
     secret_ref: Annotated[SecretRef, doc("Where the key lies.")]
 
 
-class Client(Part, kw_only=True):
+class Client(Part, frozen=True, kw_only=True):
     """An application that may call."""
 
     name: Annotated[Word, doc("Its name, unique in the gateway.")]
@@ -52,7 +52,7 @@ class Client(Part, kw_only=True):
     trust: Annotated[tuple[Trust, ...], word_set("Which x-turnout-* headers of this client are believed.", most=7)] = ()
 
 
-class JwtClaims(Part, kw_only=True):
+class JwtClaims(Part, frozen=True, kw_only=True):
     """Which claims say who calls."""
 
     team: Annotated[Word | UnsetType, doc("The claim that names the team.")] = UNSET
@@ -60,7 +60,7 @@ class JwtClaims(Part, kw_only=True):
     user: Annotated[Word | UnsetType, doc("The claim that names the user.")] = UNSET
 
 
-class JwtIssuer(Part, kw_only=True):
+class JwtIssuer(Part, frozen=True, kw_only=True):
     """An issuer of tokens that callers may show."""
 
     issuer: Annotated[Url, doc("The `iss` that tokens must carry.")]
@@ -69,7 +69,7 @@ class JwtIssuer(Part, kw_only=True):
     claims: Annotated[JwtClaims | UnsetType, doc("Which claims say who calls.")] = UNSET
 
 
-class Telemetry(Part, kw_only=True):
+class Telemetry(Part, frozen=True, kw_only=True):
     """Where traces go and what they hold."""
 
     otlp_endpoint: Annotated[Url | UnsetType, doc("OTLP over HTTP; absent: the chart's, else no traces leave.")] = UNSET
@@ -80,14 +80,14 @@ class Telemetry(Part, kw_only=True):
     )
 
 
-class Qdrant(Part, kw_only=True):
+class Qdrant(Part, frozen=True, kw_only=True):
     """A Qdrant server of the namespace's own."""
 
     url: Annotated[Url, doc("Its address; http or https.")]
     api_key_secret_ref: Annotated[SecretRef | UnsetType, doc("Its API key.")] = UNSET
 
 
-class CacheStoreSettings(Part, kw_only=True):
+class CacheStoreSettings(Part, frozen=True, kw_only=True):
     """Where cached answers are kept."""
 
     qdrant: Annotated[
@@ -95,7 +95,7 @@ class CacheStoreSettings(Part, kw_only=True):
     ] = UNSET
 
 
-class Limits(Part, kw_only=True):
+class Limits(Part, frozen=True, kw_only=True):
     """Bounds of one gateway replica."""
 
     max_body_bytes: Annotated[int, Meta(description="Largest request body.", ge=1024, le=268_435_456)] = 10_485_760
@@ -103,7 +103,7 @@ class Limits(Part, kw_only=True):
     drain: Annotated[Duration, doc("How long streams may go on after SIGTERM.")] = "300s"
 
 
-class ModelGatewaySpec(Part, kw_only=True):
+class ModelGatewaySpec(Part, frozen=True, kw_only=True):
     """The data plane that is wanted."""
 
     RULES = (
@@ -137,7 +137,7 @@ class ModelGatewaySpec(Part, kw_only=True):
     limits: Annotated[Limits | UnsetType, doc("Bounds of one replica.")] = UNSET
 
 
-class GatewayReport(Part, kw_only=True):
+class GatewayReport(Part, frozen=True, kw_only=True):
     """What one gateway runs."""
 
     pod: Annotated[str, Meta(description="Its pod.", max_length=253)]
@@ -146,7 +146,7 @@ class GatewayReport(Part, kw_only=True):
     since: Annotated[str, Meta(description="When the state last changed.", max_length=40)] = ""
 
 
-class ModelGatewayStatus(Status, kw_only=True):
+class ModelGatewayStatus(Status, frozen=True, kw_only=True):
     """What Turnout says of the data plane."""
 
     version: Annotated[str, Meta(description="The version wanted.", max_length=64)] = ""

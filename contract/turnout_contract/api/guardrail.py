@@ -39,7 +39,7 @@ LabelKey = Annotated[str, Meta(min_length=1, max_length=317)]
 LabelValue = Annotated[str, Meta(max_length=63)]
 
 
-class LabelExpression(Part, kw_only=True):
+class LabelExpression(Part, frozen=True, kw_only=True):
     """One requirement of a selector, after metav1.LabelSelectorRequirement."""
 
     RULES = (
@@ -56,14 +56,14 @@ class LabelExpression(Part, kw_only=True):
     values: Annotated[tuple[LabelValue, ...], listing("With what.", most=32)] = ()
 
 
-class LabelSelector(Part, kw_only=True):
+class LabelSelector(Part, frozen=True, kw_only=True):
     """Which namespaces, after metav1.LabelSelector; empty: all."""
 
     match_labels: Annotated[dict[LabelKey, LabelValue], Meta(description="All of these.", max_length=32)] = {}
     match_expressions: Annotated[tuple[LabelExpression, ...], listing("All of these.", most=16)] = ()
 
 
-class InputPii(Part, kw_only=True):
+class InputPii(Part, frozen=True, kw_only=True):
     """Personal data in questions."""
 
     action: Annotated[Action, doc("What is done.")] = "Mask"
@@ -71,21 +71,21 @@ class InputPii(Part, kw_only=True):
     entities: Annotated[tuple[Entity, ...], word_set("What is looked for.", most=11, least=1)]
 
 
-class InputSecrets(Part, kw_only=True):
+class InputSecrets(Part, frozen=True, kw_only=True):
     """Keys and passwords in questions."""
 
     action: Annotated[Action, doc("What is done.")] = "Mask"
     restore: Annotated[bool, doc("Whether what was masked is put back into the answer.")] = True
 
 
-class PromptInjection(Part, kw_only=True):
+class PromptInjection(Part, frozen=True, kw_only=True):
     """Attempts to turn the model against its instructions."""
 
     action: Annotated[Literal["Block", "Monitor", "Reroute"], doc("What is done.")] = "Monitor"
     threshold: Annotated[Ratio, doc("From which score on.")] = "0.9"
 
 
-class DenyPattern(Part, kw_only=True):
+class DenyPattern(Part, frozen=True, kw_only=True):
     """A pattern that must not occur (RE2)."""
 
     name: Annotated[SectionName, doc("Its name.")]
@@ -93,7 +93,7 @@ class DenyPattern(Part, kw_only=True):
     action: Annotated[Literal["Mask", "Block", "Monitor"], doc("What is done.")] = "Block"
 
 
-class InputChecks(Part, kw_only=True):
+class InputChecks(Part, frozen=True, kw_only=True):
     """What is checked in questions."""
 
     pii: Annotated[InputPii | UnsetType, doc("Personal data.")] = UNSET
@@ -108,7 +108,7 @@ class InputChecks(Part, kw_only=True):
     ) = UNSET
 
 
-class OutputSchema(Part, kw_only=True):
+class OutputSchema(Part, frozen=True, kw_only=True):
     """The shape that answers must have."""
 
     on_violation: Annotated[Literal["Retry", "Escalate", "Block"], doc("What is done.")] = "Retry"
@@ -125,14 +125,14 @@ class OutputSchema(Part, kw_only=True):
     ) = UNSET
 
 
-class OutputPii(Part, kw_only=True):
+class OutputPii(Part, frozen=True, kw_only=True):
     """Personal data in answers."""
 
     action: Annotated[Literal["Mask", "Block", "Monitor"], doc("What is done.")] = "Mask"
     entities: Annotated[tuple[Entity, ...], word_set("What is looked for.", most=11, least=1)]
 
 
-class OutputChecks(Part, kw_only=True):
+class OutputChecks(Part, frozen=True, kw_only=True):
     """What is checked in answers."""
 
     json_schema: Annotated[OutputSchema | UnsetType, doc("Their shape.")] = UNSET
@@ -140,7 +140,7 @@ class OutputChecks(Part, kw_only=True):
     deny_patterns: Annotated[tuple[DenyPattern, ...], listing("Patterns of one's own.", most=64, key="name")] = ()
 
 
-class Plugin(Part, kw_only=True):
+class Plugin(Part, frozen=True, kw_only=True):
     """A heavier detector, asked by HTTP."""
 
     name: Annotated[SectionName, doc("Its name.")]
@@ -156,7 +156,7 @@ class Plugin(Part, kw_only=True):
     failure_mode: Annotated[FailureMode, doc("What happens when it fails.")] = "FailClosed"
 
 
-class GuardrailPolicySpec(Part, kw_only=True):
+class GuardrailPolicySpec(Part, frozen=True, kw_only=True):
     """What is checked, and what is done about it."""
 
     RULES = (

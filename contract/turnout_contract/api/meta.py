@@ -72,7 +72,7 @@ class Part(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     RULES: ClassVar[tuple[Rule, ...]] = ()
 
 
-class Condition(Part, kw_only=True):
+class Condition(Part, frozen=True, kw_only=True):
     """One aspect of an object's state, after metav1.Condition."""
 
     type: Annotated[str, Meta(description="What it is about.", max_length=63, pattern=r"^[A-Z][A-Za-z]*$")]
@@ -87,7 +87,7 @@ class Condition(Part, kw_only=True):
     ) = UNSET
 
 
-class Status(Part, kw_only=True):
+class Status(Part, frozen=True, kw_only=True):
     """What Turnout says of an object."""
 
     conditions: Annotated[

@@ -9,14 +9,14 @@ from turnout_contract.api.meta import Column, Kind, Part, Rule, Word, doc, listi
 Temperature = Annotated[str, Meta(min_length=1, max_length=8, pattern=r"^(0|1)(\.[0-9]{1,4})?$|^2(\.0{1,4})?$")]
 
 
-class PromptMessage(Part, kw_only=True):
+class PromptMessage(Part, frozen=True, kw_only=True):
     """One message; its content is a template."""
 
     role: Annotated[Literal["system", "developer", "user", "assistant"], doc("Who says it.")]
     content: Annotated[str, Meta(description="Text with {{ variables }}.", min_length=1, max_length=65536)]
 
 
-class PromptParameters(Part, kw_only=True):
+class PromptParameters(Part, frozen=True, kw_only=True):
     """Parameters that are used where the call gives none."""
 
     temperature: Annotated[Temperature | UnsetType, doc("Sampling temperature, 0 to 2.")] = UNSET
@@ -24,7 +24,7 @@ class PromptParameters(Part, kw_only=True):
     max_tokens: Annotated[int, Meta(description="Most tokens of the answer.", ge=1, le=10_000_000)] | UnsetType = UNSET
 
 
-class PromptVersion(Part, kw_only=True):
+class PromptVersion(Part, frozen=True, kw_only=True):
     """One version of the messages."""
 
     name: Annotated[Word, doc("Its name.")]
@@ -34,14 +34,14 @@ class PromptVersion(Part, kw_only=True):
     parameters: Annotated[PromptParameters | UnsetType, doc("Used where the call gives none.")] = UNSET
 
 
-class PromptShare(Part, kw_only=True):
+class PromptShare(Part, frozen=True, kw_only=True):
     """A version's share of the calls."""
 
     version: Annotated[Word, doc("The version.")]
     weight: Annotated[int, Meta(description="Its share.", ge=0, le=1_000_000)] = 1
 
 
-class PromptTemplateSpec(Part, kw_only=True):
+class PromptTemplateSpec(Part, frozen=True, kw_only=True):
     """Messages in versions."""
 
     RULES = (

@@ -26,7 +26,7 @@ Protocol = Literal["OpenAI", "Anthropic", "Gemini", "BedrockConverse", "AzureOpe
 Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?$")]
 
 
-class AwsKeys(Part, kw_only=True):
+class AwsKeys(Part, frozen=True, kw_only=True):
     """An AWS access key."""
 
     access_key_id_ref: Annotated[SecretRef, doc("The access key's id.")]
@@ -34,7 +34,7 @@ class AwsKeys(Part, kw_only=True):
     session_token_ref: Annotated[SecretRef | UnsetType, doc("The session token of temporary keys.")] = UNSET
 
 
-class WorkloadIdentity(Part, kw_only=True):
+class WorkloadIdentity(Part, frozen=True, kw_only=True):
     """The platform's own identity for the gateway's pods."""
 
     type: Annotated[Literal["AWS", "Azure", "Google"], doc("Whose.")]
@@ -43,7 +43,7 @@ class WorkloadIdentity(Part, kw_only=True):
     ) = UNSET
 
 
-class Credentials(Part, kw_only=True):
+class Credentials(Part, frozen=True, kw_only=True):
     """How the gateway proves itself to the provider: exactly one way."""
 
     RULES = (
@@ -58,19 +58,19 @@ class Credentials(Part, kw_only=True):
     workload_identity: Annotated[WorkloadIdentity | UnsetType, doc("The platform's identity.")] = UNSET
 
 
-class Aws(Part, kw_only=True):
+class Aws(Part, frozen=True, kw_only=True):
     """What BedrockConverse needs."""
 
     region: Annotated[str, Meta(min_length=4, max_length=32, pattern=r"^[a-z]{2}[-a-z0-9]*[0-9]$")]
 
 
-class Azure(Part, kw_only=True):
+class Azure(Part, frozen=True, kw_only=True):
     """What AzureOpenAI needs."""
 
     api_version: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9a-z][-0-9a-z]*$")]
 
 
-class ProviderLimits(Part, kw_only=True):
+class ProviderLimits(Part, frozen=True, kw_only=True):
     """What the provider allows, for all gateways of the namespace together."""
 
     max_in_flight: Annotated[int, Meta(description="Calls at once.", ge=1, le=1_000_000)] | UnsetType = UNSET
@@ -78,7 +78,7 @@ class ProviderLimits(Part, kw_only=True):
     tokens_per_minute: Annotated[int, Meta(description="Tokens a minute.", ge=1, le=10**12)] | UnsetType = UNSET
 
 
-class Tls(Part, kw_only=True):
+class Tls(Part, frozen=True, kw_only=True):
     """How the provider's certificate is checked."""
 
     ca_secret_ref: Annotated[SecretRef | UnsetType, doc("The CA's certificates (PEM); absent: the system's.")] = UNSET
@@ -86,7 +86,7 @@ class Tls(Part, kw_only=True):
     insecure_skip_verify: Annotated[bool, doc("No check at all; refused unless the chart allows it.")] = False
 
 
-class Price(Part, kw_only=True):
+class Price(Part, frozen=True, kw_only=True):
     """Dollars for a million tokens."""
 
     input_per_million: Annotated[Usd, doc("Input tokens.")]
@@ -96,7 +96,7 @@ class Price(Part, kw_only=True):
     output_per_million: Annotated[Usd | UnsetType, doc("Output tokens, reasoning included; absent: free.")] = UNSET
 
 
-class Model(Part, kw_only=True):
+class Model(Part, frozen=True, kw_only=True):
     """One model of the provider."""
 
     name: Annotated[ModelName, doc("The name that is sent upstream.")]
@@ -114,7 +114,7 @@ class Model(Part, kw_only=True):
     price: Annotated[Price | UnsetType, doc("Absent: the price list's, else unpriced.")] = UNSET
 
 
-class ModelProviderSpec(Part, kw_only=True):
+class ModelProviderSpec(Part, frozen=True, kw_only=True):
     """An endpoint and its models."""
 
     RULES = (

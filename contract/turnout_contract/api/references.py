@@ -10,27 +10,27 @@ from msgspec import UNSET, Meta, UnsetType
 from turnout_contract.api.meta import GROUP, ModelName, ObjectName, Part, SecretKey, SectionName, doc
 
 
-class SecretRef(Part, kw_only=True):
+class SecretRef(Part, frozen=True, kw_only=True):
     """One key of a Secret of the same namespace. The gateway mounts it as a file; nobody reads it through the API."""
 
     name: Annotated[ObjectName, doc("The Secret.")]
     key: Annotated[SecretKey, doc("The key within it.")]
 
 
-class LocalRef(Part, kw_only=True):
+class LocalRef(Part, frozen=True, kw_only=True):
     """An object of a known kind in the same namespace."""
 
     name: Annotated[ObjectName, doc("Its name.")]
 
 
-class ModelRef(Part, kw_only=True):
+class ModelRef(Part, frozen=True, kw_only=True):
     """One model of a ModelProvider of the same namespace."""
 
     name: Annotated[ObjectName, doc("The ModelProvider.")]
     model: Annotated[ModelName, doc("The model, by the name that the provider lists.")]
 
 
-class BackendRef(ModelRef, kw_only=True):
+class BackendRef(ModelRef, frozen=True, kw_only=True):
     """A model that a rule may send a call to."""
 
     weight: Annotated[int, Meta(description="Share of the calls under Weighted; 0 drains.", ge=0, le=1_000_000)] = 1
@@ -39,7 +39,7 @@ class BackendRef(ModelRef, kw_only=True):
     ] = 0
 
 
-class TargetRef(Part, kw_only=True):
+class TargetRef(Part, frozen=True, kw_only=True):
     """The object that a policy attaches to."""
 
     group: Annotated[Literal["turnout.dev"], doc("Always turnout.dev.")] = GROUP  # type: ignore[assignment]

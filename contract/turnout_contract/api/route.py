@@ -39,7 +39,7 @@ Task = Literal[
 RetryOn = Literal["ConnectFailure", "RateLimited", "ServerError", "FirstTokenTimeout"]
 
 
-class UseCase(Part, kw_only=True):
+class UseCase(Part, frozen=True, kw_only=True):
     """What the calls of a route are for."""
 
     name: Annotated[Word, doc("The use case that calls are counted under.")]
@@ -47,32 +47,32 @@ class UseCase(Part, kw_only=True):
     value: Annotated[Value, doc("How much a good answer is worth.")] = "Normal"
 
 
-class HeaderMatch(Part, kw_only=True):
+class HeaderMatch(Part, frozen=True, kw_only=True):
     """A header of the call, compared exactly; its name whatever its case."""
 
     name: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
     value: Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
-class AtLeastRatio(Part, kw_only=True):
+class AtLeastRatio(Part, frozen=True, kw_only=True):
     """A lower bound between 0 and 1."""
 
     at_least: Ratio
 
 
-class AtLeastSensitivity(Part, kw_only=True):
+class AtLeastSensitivity(Part, frozen=True, kw_only=True):
     """A lower bound of sensitivity."""
 
     at_least: Sensitivity
 
 
-class AtLeastValue(Part, kw_only=True):
+class AtLeastValue(Part, frozen=True, kw_only=True):
     """A lower bound of value."""
 
     at_least: Value
 
 
-class Match(Part, kw_only=True):
+class Match(Part, frozen=True, kw_only=True):
     """All of its parts must hold."""
 
     RULES = (
@@ -92,14 +92,14 @@ class Match(Part, kw_only=True):
     tasks: Annotated[tuple[Task, ...], word_set("What the call asks for: any of these.", most=9)] = ()
 
 
-class Requires(Part, kw_only=True):
+class Requires(Part, frozen=True, kw_only=True):
     """What a model must have, beside what the call itself needs."""
 
     capabilities: Annotated[tuple[Capability, ...], word_set("All of these.", most=8)] = ()
     residency: Annotated[tuple[Word, ...], word_set("Any of these.", most=16)] = ()
 
 
-class Cascade(Part, kw_only=True):
+class Cascade(Part, frozen=True, kw_only=True):
     """Ask the cheapest first and go on while the answer is not sure enough."""
 
     min_confidence: Annotated[Ratio, doc("An answer below it goes on to the next model.")]
@@ -109,7 +109,7 @@ class Cascade(Part, kw_only=True):
     review_mode: Annotated[Literal["Flag", "Hold"], doc("Answer and flag, or hold back.")] = "Flag"
 
 
-class FanOut(Part, kw_only=True):
+class FanOut(Part, frozen=True, kw_only=True):
     """Ask all models and make one answer of theirs."""
 
     RULES = (
@@ -124,7 +124,7 @@ class FanOut(Part, kw_only=True):
     judge_ref: Annotated[ModelRef | UnsetType, doc("The model that judges or merges.")] = UNSET
 
 
-class ChainStep(Part, kw_only=True):
+class ChainStep(Part, frozen=True, kw_only=True):
     """One call of a chain."""
 
     name: Annotated[SectionName, doc("Its name; later steps see its answer as {{ steps.NAME }}.")]
@@ -132,7 +132,7 @@ class ChainStep(Part, kw_only=True):
     backend_refs: Annotated[tuple[BackendRef, ...], listing("Its models; absent: the rule's.", most=16)] = ()
 
 
-class Chain(Part, kw_only=True):
+class Chain(Part, frozen=True, kw_only=True):
     """Several calls, one after another; the last is the answer."""
 
     steps: Annotated[tuple[ChainStep, ...], listing("In order.", most=8, least=1)]
@@ -146,14 +146,14 @@ class Chain(Part, kw_only=True):
     )
 
 
-class Mirror(Part, kw_only=True):
+class Mirror(Part, frozen=True, kw_only=True):
     """A copy of some calls to another model, whose answer nobody sees."""
 
     backend_ref: Annotated[ModelRef, doc("Where the copies go.")]
     percent: Annotated[int, Meta(description="Share of the calls.", ge=0, le=100)]
 
 
-class RouteRule(Part, kw_only=True):
+class RouteRule(Part, frozen=True, kw_only=True):
     """Which calls, and how their model is chosen."""
 
     RULES = (
@@ -195,7 +195,7 @@ class RouteRule(Part, kw_only=True):
     mirror: Annotated[tuple[Mirror, ...], listing("Copies of calls to other models.", most=4)] = ()
 
 
-class Retry(Part, kw_only=True):
+class Retry(Part, frozen=True, kw_only=True):
     """When a failed attempt is made again on the same backend."""
 
     attempts: Annotated[int, Meta(description="Retries after the first attempt.", ge=0, le=10)] = 2
@@ -219,7 +219,7 @@ class Retry(Part, kw_only=True):
         return self.kubectl_on or self.on
 
 
-class Timeouts(Part, kw_only=True):
+class Timeouts(Part, frozen=True, kw_only=True):
     """How long a call may take."""
 
     request: Annotated[Duration, doc("The whole of a unary call; for a stream, the time to its first byte.")] = "60s"
@@ -227,7 +227,7 @@ class Timeouts(Part, kw_only=True):
     stream_idle: Annotated[Duration, doc("The longest silence within a stream.")] = "20s"
 
 
-class ModelRouteSpec(Part, kw_only=True):
+class ModelRouteSpec(Part, frozen=True, kw_only=True):
     """A model name and its rules."""
 
     RULES = (

@@ -75,7 +75,7 @@ class HttpResponse:
         while chunk := await self._next("body", deadline):
             size += len(chunk)
             if size > limit:
-                await self.close()
+                self._give_back()
                 raise UpstreamBodyTooLarge(self._target.origin, f"body over {limit} bytes")
             parts.append(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -92,6 +92,9 @@ class HttpResponse:
 
     async def close(self) -> None:
         """Give the connection back, or cut it when the body was not finished."""
+        self._give_back()
+
+    def _give_back(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.put_back(connection)
@@ -104,14 +107,14 @@ class HttpResponse:
                 else self._inflated(self._inflater, kind, deadline)
             )
         except UnreadableEncoding as error:
-            await self.close()
+            self._give_back()
             raise UpstreamProtocolError(self._target.origin, str(error)) from None
         except UpstreamError:
-            await self.close()
+            self._give_back()
             raise
-        if not piece:
+        if not piece or (self._inflater is None and self._connection is not None and self._connection.complete):
             self._ended = True
-            await self.close()
+            self._give_back()
         return piece
 
     async def _received(self, kind: TimeoutKind, deadline: float) -> bytes:

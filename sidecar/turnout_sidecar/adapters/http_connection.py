@@ -59,7 +59,7 @@ class HttpConnection(asyncio.Protocol):
         "_chunks",
         "_ends_at_close",
         "_error",
-        "_head_bytes",
+        "_fields",
         "_interim",
         "_keep_alive",
         "_limits",
@@ -106,10 +106,10 @@ class HttpConnection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_for: TimeoutKind = "headers"
         self._error: UpstreamError | None = None
+        self._fields: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._buffered = 0
         self._barren = 0
-        self._head_bytes = 0
         self._interim = self._keep_alive = self._ends_at_close = self._poisoned = self._paused = False
         self._sent_at = 0.0
         self.deadline = NEVER
@@ -152,8 +152,7 @@ class HttpConnection(asyncio.Protocol):
         if self._transport is None or self._phase != _IDLE:
             raise UpstreamClosed(self._origin, reply_started=False)
         self._phase = _AWAITING_HEAD
-        self._barren = self._head_bytes = 0
-        self.headers = []
+        self._barren = 0
         self.content_encoding = b""
         self._ends_at_close = True
         self._sent_at = self._loop.time()
@@ -274,29 +273,29 @@ class HttpConnection(asyncio.Protocol):
             self._poisoned = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header, or a trailer, which is counted and dropped."""
-        if self._poisoned:
-            return
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self._limits.head_bytes:
-            raise UpstreamProtocolError(self._origin, f"head over {self._limits.head_bytes} bytes")
-        if self._phase == _AWAITING_HEAD:
-            self.headers.append((name, value))
-            if len(name) in _NOTED_LENGTHS:
-                self._note(name.lower(), value)
-            if len(self.headers) > self._limits.header_count:
-                raise UpstreamProtocolError(self._origin, f"more than {self._limits.header_count} headers")
+        """One header of the head, or a trailer, which nobody looks at."""
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        fields, self._fields = self._fields, []
         parser = self._parser
         if self._poisoned or parser is None:
             return
         status = parser.get_status_code()
         self._interim = status < _FIRST_FINAL_STATUS
         if self._interim:
-            self.headers = []
             return
+        if len(fields) > self._limits.header_count:
+            raise UpstreamProtocolError(self._origin, f"more than {self._limits.header_count} headers")
+        size = 0
+        for name, value in fields:
+            size += len(name) + len(value)
+            if len(name) in _NOTED_LENGTHS:
+                self._note(name.lower(), value)
+        if size > self._limits.head_bytes:
+            raise UpstreamProtocolError(self._origin, f"head over {self._limits.head_bytes} bytes")
+        self.headers = fields
         self.status = status
         self._phase = _IN_BODY
 
