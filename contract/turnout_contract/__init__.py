@@ -2,3 +2,5 @@
 
 No IO, no clock, no framework lives here, so every other room may stand on it.
 """
+
+__version__ = "0.1.0"

@@ -1,0 +1,175 @@
+"""A folder of manifests as an API server would hold it.
+
+Each reading takes the files as they are now and keeps what was good before where the new is not: a file that cannot be parsed
+keeps all its objects; an object that an API server would refuse keeps its last good version. What a file no longer holds is
+gone.
+
+Rules: no IO beyond `read_files`; `Secret` manifests are read here only, their values go into memory and nowhere else; every
+finding names file, object and field.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from turnout_contract import manifests
+from turnout_contract.api.registry import KINDS, TypedObject, decode
+from turnout_contract.schema.admission import Admission
+
+SUFFIXES = (".yaml", ".yml", ".json")
+Key = tuple[str, str, str]  # kind, namespace, name
+
+
+class FolderFinding(msgspec.Struct, frozen=True):
+    """Something that is wrong: in which file, with which object ("" for the whole file), at which field, and why."""
+
+    file: str
+    ref: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return ": ".join(part for part in (self.file, self.ref, self.path, self.message) if part)
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What holds now, and what is wrong with what was read."""
+
+    objects: tuple[TypedObject, ...]
+    secrets: dict[str, dict[str, dict[str, bytes]]]  # namespace -> Secret -> key -> value
+    findings: tuple[FolderFinding, ...]
+    notes: tuple[str, ...] = ()  # what was left out on purpose
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Those that have an object, sorted."""
+        return tuple(sorted({item.namespace for item in self.objects}))
+
+
+class _Held(msgspec.Struct):
+    """One object's last good version."""
+
+    file: str
+    object: TypedObject | None = None  # one of the kinds ...
+    secret: dict[str, bytes] | None = None  # ... or a Secret
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """The manifests directly in a folder, by name. Raises OSError where the folder cannot be read."""
+    found: dict[str, bytes] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith("."):
+            try:
+                found[path.name] = path.read_bytes()
+            except FileNotFoundError:  # removed between listing and reading: as if it had not been listed
+                continue
+    return found
+
+
+class Folder:
+    """The objects of a folder, over time."""
+
+    def __init__(self, admission: Admission, default_namespace: str = "default") -> None:
+        self._admission = admission
+        self._default_namespace = default_namespace
+        self._held: dict[Key, _Held] = {}
+        self._findings: list[FolderFinding] = []
+        self._notes: list[str] = []
+
+    def load(self, files: Mapping[str, bytes]) -> Loaded:
+        """Take the files as they are now."""
+        self._findings, self._notes = [], []
+        fresh: dict[Key, _Held] = {}
+        for name in sorted(files):
+            documents = self._parse(name, files[name])
+            if documents is None:
+                fresh.update({k: v for k, v in self._held.items() if v.file == name and k not in fresh})
+                continue
+            for document in documents:
+                self._take(name, document, fresh)
+        self._held = fresh
+        return self._loaded()
+
+    def _parse(self, name: str, data: bytes) -> list[dict[str, Any]] | None:
+        try:
+            return manifests.parse(data.decode())
+        except UnicodeDecodeError:
+            self._findings.append(FolderFinding(name, "", "", "not UTF-8; the file's objects stay as they were"))
+        except manifests.ManifestError as error:
+            self._findings.append(FolderFinding(name, "", "", f"{error}; the file's objects stay as they were"))
+        return None
+
+    def _take(self, file: str, document: dict[str, Any], fresh: dict[Key, _Held]) -> None:
+        kind = document["kind"]
+        metadata = document.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        if not isinstance(metadata, dict) or not isinstance(name, str) or not name:
+            self._findings.append(FolderFinding(file, kind, "metadata.name", "required"))
+            return
+        if kind not in KINDS and kind != "Secret":
+            self._notes.append(f"{file}: {kind}/{name} is not Turnout's; left out")
+            return
+        namespace = metadata.get("namespace") or self._default_namespace
+        key = (kind, str(namespace), name)
+        if key in fresh:
+            message = f"stands in {fresh[key].file} too; that one is used"
+            self._findings.append(FolderFinding(file, f"{kind}/{name}", "", message))
+            return
+        document = {**document, "metadata": {**metadata, "namespace": str(namespace)}}
+        held = self._secret(file, document) if kind == "Secret" else self._resource(file, document)
+        if held is None and (previous := self._held.get(key)) is not None:
+            held = msgspec.structs.replace(previous, file=file)
+        if held is not None:
+            fresh[key] = held
+
+    def _resource(self, file: str, document: dict[str, Any]) -> _Held | None:
+        ref = f"{document['kind']}/{document['metadata']['name']}"
+        admitted, findings = self._admission.admit(document)
+        if not findings:
+            try:
+                return _Held(file=file, object=decode(admitted))
+            except ValueError as error:
+                self._findings.append(FolderFinding(file, ref, "", str(error)))
+                return None
+        self._findings.extend(FolderFinding(file, ref, item.path, item.message) for item in findings)
+        return None
+
+    def _secret(self, file: str, document: dict[str, Any]) -> _Held | None:
+        ref = f"Secret/{document['metadata']['name']}"
+        values: dict[str, bytes] = {}
+        for part in ("data", "stringData"):
+            entries = document.get(part) or {}
+            if not isinstance(entries, dict):
+                self._findings.append(FolderFinding(file, ref, part, "must be a map"))
+                return None
+            for key, value in entries.items():
+                try:
+                    values[str(key)] = _secret_value(value, encoded=part == "data")
+                except ValueError as error:
+                    self._findings.append(FolderFinding(file, ref, f"{part}.{key}", str(error)))
+                    return None
+        return _Held(file=file, secret=values)
+
+    def _loaded(self) -> Loaded:
+        secrets: dict[str, dict[str, dict[str, bytes]]] = {}
+        for (_, namespace, name), held in self._held.items():
+            if held.secret is not None:
+                secrets.setdefault(namespace, {})[name] = held.secret
+        objects = tuple(held.object for _, held in sorted(self._held.items()) if held.object is not None)
+        return Loaded(objects, secrets, tuple(self._findings), tuple(self._notes))
+
+
+def _secret_value(value: Any, *, encoded: bool) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")  # noqa: TRY004 - a finding, whatever the type
+    if not encoded:
+        return value.encode()
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ValueError("is not base64") from error
