@@ -13,6 +13,6 @@ _UNIT = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 def parse_ms(text: str) -> int:
     """Milliseconds of a duration string. Raises ValueError where it is not one."""
-    if not _WHOLE.match(text):
+    if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration such as 500ms, 30s or 1h30m")
     return sum(int(number) * _UNIT[unit] for number, unit in _PART.findall(text))

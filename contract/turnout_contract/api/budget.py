@@ -5,7 +5,20 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from turnout_contract.api.guardrail import FailureMode, LabelSelector
-from turnout_contract.api.meta import Column, Kind, ObjectName, Part, Rule, Tier, Url, Usd, Word, doc, listing, word_set
+from turnout_contract.api.meta import (
+    Column,
+    Kind,
+    ObjectName,
+    Part,
+    Rule,
+    Tier,
+    Usd,
+    WebUrl,
+    Word,
+    doc,
+    listing,
+    word_set,
+)
 from turnout_contract.api.references import SecretRef
 
 UserName = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -57,7 +70,7 @@ class Reach(Part, frozen=True, kw_only=True):
 class Webhook(Part, frozen=True, kw_only=True):
     """Who is told."""
 
-    url: Annotated[Url, doc("Where to.")]
+    url: Annotated[WebUrl, doc("Where to.")]
     secret_ref: Annotated[SecretRef | UnsetType, doc("The key of the signature (HMAC).")] = UNSET
 
 
@@ -66,20 +79,15 @@ class BudgetSpec(Part, frozen=True, kw_only=True):
 
     RULES = (
         Rule(
-            "!has(self.onReach) || size(self.onReach) < 2 || self.onReach.all(r, self.onReach.exists_one(s, s.percent == r.percent))",
+            "!has(self.onReach) || self.onReach.all(r, self.onReach.exists_one(s, s.percent == r.percent))",
             "the percents of onReach must be unique",
             ".onReach",
         ),
         Rule(
-            "self.mode != 'Hard' || !has(self.onReach) || size(self.onReach) == 0"
-            " || self.onReach.exists(r, r.action == 'Deny')",
-            "a Hard budget with onReach needs a Deny in it",
-            ".onReach",
-        ),
-        Rule(
-            "self.mode == 'Hard' || !has(self.onReach) || self.onReach.all(r, r.action != 'Deny')",
-            "only a Hard budget can Deny",
-            ".onReach",
+            "!has(self.namespaceSelector) || !has(self.selector) || !has(self.selector.routes)"
+            " || size(self.selector.routes) == 0",
+            "a budget of the whole organisation cannot name routes, which are a namespace's own",
+            ".selector",
         ),
     )
 
@@ -89,7 +97,10 @@ class BudgetSpec(Part, frozen=True, kw_only=True):
     ] = UNSET
     window: Annotated[Window, doc("In which window.")]
     limit: Annotated[Limit, doc("How much.")]
-    mode: Annotated[Literal["Hard", "Soft", "Shadow"], doc("Soft never denies; Shadow only counts.")] = "Hard"
+    mode: Annotated[
+        Literal["Hard", "Soft", "Shadow"],
+        doc("Hard denies at 100 percent; Soft never denies, Deny warns; Shadow only counts."),
+    ] = "Hard"
     failure_mode: Annotated[FailureMode, doc("When no allotment can be had: deny, or let through and count.")] = (
         "FailClosed"
     )

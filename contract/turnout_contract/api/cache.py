@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from turnout_contract.api.meta import Column, Duration, Kind, Part, Ratio, Rule, doc, listing
+from turnout_contract.api.meta import Column, Duration, Kind, Part, Ratio, Rule, doc, listing, longer_than_zero
 from turnout_contract.api.prompt import Temperature
 from turnout_contract.api.references import ModelRef, TargetRef
 
@@ -20,9 +20,9 @@ class EndpointEmbedder(Part, frozen=True, kw_only=True):
 
 
 class Embedder(Part, frozen=True, kw_only=True):
-    """What turns questions into vectors: exactly one."""
+    """What turns questions into vectors: one; empty: the gateway's own."""
 
-    RULES = (Rule("has(self.builtin) != has(self.endpoint)", "exactly one of builtin and endpoint must be given"),)
+    RULES = (Rule("!has(self.builtin) || !has(self.endpoint)", "at most one of builtin and endpoint may be given"),)
 
     builtin: Annotated[BuiltinEmbedder | UnsetType, doc("The gateway's own.")] = UNSET
     endpoint: Annotated[EndpointEmbedder | UnsetType, doc("A model of the namespace.")] = UNSET
@@ -48,17 +48,15 @@ class Semantic(Part, frozen=True, kw_only=True):
 class CachePolicySpec(Part, frozen=True, kw_only=True):
     """Which answers may be served again."""
 
-    RULES = (Rule("self.mode == 'Semantic' || !has(self.semantic)", "semantic goes with mode Semantic", ".semantic"),)
-
     target_refs: Annotated[
         tuple[TargetRef, ...], listing("What it is for; absent or empty: the namespace's default.", most=16)
     ] = ()
     mode: Annotated[Literal["Exact", "Semantic", "Off"], doc("Semantic looks for the exact question first.")] = "Exact"
-    ttl: Annotated[Duration, doc("How long an answer may be served.")] = "24h"
+    ttl: Annotated[Duration, doc("How long an answer may be served."), longer_than_zero("8784h")] = "24h"
     scope: Annotated[Literal["Namespace", "Team", "User"], doc("Who shares answers; no user under User: bypass.")] = (
         "Team"
     )
-    semantic: Annotated[Semantic | UnsetType, doc("For mode Semantic.")] = UNSET
+    semantic: Annotated[Semantic | UnsetType, doc("For mode Semantic; without effect in the others.")] = UNSET
     max_entries: Annotated[int, Meta(description="Most answers kept for a partition.", ge=1, le=100_000_000)] = 100_000
 
 

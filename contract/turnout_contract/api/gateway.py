@@ -18,7 +18,9 @@ from turnout_contract.api.meta import (
     Sensitivity,
     Status,
     Url,
+    WebUrl,
     Word,
+    checked,
     doc,
     listing,
     word_set,
@@ -26,7 +28,13 @@ from turnout_contract.api.meta import (
 from turnout_contract.api.references import SecretRef
 
 Trust = Literal["Team", "UseCase", "User", "Outcome", "Complexity", "Value", "PromptVersion"]
-HeaderText = Annotated[str, Meta(min_length=1, max_length=256)]
+Audience = Annotated[str, Meta(min_length=1, max_length=256)]
+Issuer = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
+ClaimName = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[!-~]+$")]
+AnnotationKey = Annotated[str, Meta(min_length=1, max_length=317)]
+AnnotationValue = Annotated[str, Meta(max_length=2048)]
+
+ANNOTATION_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 
 
 class ClientKey(Part, frozen=True, kw_only=True):
@@ -55,17 +63,17 @@ class Client(Part, frozen=True, kw_only=True):
 class JwtClaims(Part, frozen=True, kw_only=True):
     """Which claims say who calls."""
 
-    team: Annotated[Word | UnsetType, doc("The claim that names the team.")] = UNSET
-    use_case: Annotated[Word | UnsetType, doc("The claim that names the use case.")] = UNSET
-    user: Annotated[Word | UnsetType, doc("The claim that names the user.")] = UNSET
+    team: Annotated[ClaimName | UnsetType, doc("The claim that names the team.")] = UNSET
+    use_case: Annotated[ClaimName | UnsetType, doc("The claim that names the use case.")] = UNSET
+    user: Annotated[ClaimName | UnsetType, doc("The claim that names the user.")] = UNSET
 
 
 class JwtIssuer(Part, frozen=True, kw_only=True):
     """An issuer of tokens that callers may show."""
 
-    issuer: Annotated[Url, doc("The `iss` that tokens must carry.")]
-    audiences: Annotated[tuple[HeaderText, ...], word_set("Any of these must be in `aud`.", most=16, least=1)]
-    jwks_uri: Annotated[Url, doc("Where its keys are published.")]
+    issuer: Annotated[Issuer, doc("The `iss` that tokens must carry.")]
+    audiences: Annotated[tuple[Audience, ...], word_set("Any of these must be in `aud`.", most=16, least=1)]
+    jwks_uri: Annotated[WebUrl, doc("Where its keys are published.")]
     claims: Annotated[JwtClaims | UnsetType, doc("Which claims say who calls.")] = UNSET
 
 
@@ -100,19 +108,15 @@ class Limits(Part, frozen=True, kw_only=True):
 
     max_body_bytes: Annotated[int, Meta(description="Largest request body.", ge=1024, le=268_435_456)] = 10_485_760
     max_in_flight: Annotated[int, Meta(description="Most calls at once.", ge=1, le=100_000)] = 2000
-    drain: Annotated[Duration, doc("How long streams may go on after SIGTERM.")] = "300s"
+    drain: Annotated[
+        Duration,
+        doc("How long streams may go on after SIGTERM."),
+        checked("duration(self) <= duration('24h')", "must be at most 24h"),
+    ] = "300s"
 
 
 class ModelGatewaySpec(Part, frozen=True, kw_only=True):
     """The data plane that is wanted."""
-
-    RULES = (
-        Rule(
-            "!has(self.clients) || self.clients.all(c, c.keys.size() > 0)",
-            "every client needs at least one key",
-            ".clients",
-        ),
-    )
 
     replicas: Annotated[
         int, Meta(description="Gateways at first; left to the autoscaler where there is one.", ge=0, le=1000)
@@ -128,11 +132,9 @@ class ModelGatewaySpec(Part, frozen=True, kw_only=True):
         SecretRef | UnsetType, doc("So that placeholders are equal in all replicas; absent: random for each process.")
     ] = UNSET
     service_account_annotations: Annotated[
-        dict[
-            Annotated[str, Meta(min_length=1, max_length=317)],
-            Annotated[str, Meta(max_length=2048)],
-        ],
-        Meta(description="For workload identity.", max_length=16),
+        dict[AnnotationKey, AnnotationValue],
+        Meta(description="Annotations of the gateways' service account, for workload identity.", max_length=16),
+        checked(f"self.all(k, k.matches('{ANNOTATION_KEY}'))", "every key must be a valid annotation name"),
     ] = {}
     limits: Annotated[Limits | UnsetType, doc("Bounds of one replica.")] = UNSET
 
@@ -161,5 +163,5 @@ KIND = Kind(
     status=ModelGatewayStatus,
     columns=(Column("Replicas", ".spec.replicas", "integer"),),
     summary="The data plane of a namespace: replicas, who may call, telemetry, cache store, limits.",
-    rules=(Rule("self.metadata.name == 'default'", "a ModelGateway is always named default", ""),),
+    rules=(Rule("self.metadata.name == 'default'", "a ModelGateway is always named default", ".metadata.name"),),
 )

@@ -13,9 +13,10 @@ from turnout_contract.api.meta import (
     Ratio,
     Rule,
     SectionName,
-    Url,
+    WebUrl,
     doc,
     listing,
+    longer_than_zero,
     word_set,
 )
 from turnout_contract.api.references import TargetRef
@@ -57,7 +58,18 @@ class LabelExpression(Part, frozen=True, kw_only=True):
 
 
 class LabelSelector(Part, frozen=True, kw_only=True):
-    """Which namespaces, after metav1.LabelSelector; empty: all."""
+    """Which namespaces, after metav1.LabelSelector.
+
+    An empty one is refused, since elsewhere it means all and here it could mean none.
+    """
+
+    RULES = (
+        Rule(
+            "has(self.matchLabels) && size(self.matchLabels) > 0"
+            " || has(self.matchExpressions) && size(self.matchExpressions) > 0",
+            "an empty selector is ambiguous; to select all namespaces, ask that kubernetes.io/metadata.name Exists",
+        ),
+    )
 
     match_labels: Annotated[dict[LabelKey, LabelValue], Meta(description="All of these.", max_length=32)] = {}
     match_expressions: Annotated[tuple[LabelExpression, ...], listing("All of these.", most=16)] = ()
@@ -68,7 +80,10 @@ class InputPii(Part, frozen=True, kw_only=True):
 
     action: Annotated[Action, doc("What is done.")] = "Mask"
     restore: Annotated[bool, doc("Whether what was masked is put back into the answer.")] = True
-    entities: Annotated[tuple[Entity, ...], word_set("What is looked for.", most=11, least=1)]
+    entities: (
+        Annotated[tuple[Entity, ...], word_set("What is looked for; absent: all that is built in.", most=11, least=1)]
+        | UnsetType
+    ) = UNSET
 
 
 class InputSecrets(Part, frozen=True, kw_only=True):
@@ -129,7 +144,10 @@ class OutputPii(Part, frozen=True, kw_only=True):
     """Personal data in answers."""
 
     action: Annotated[Literal["Mask", "Block", "Monitor"], doc("What is done.")] = "Mask"
-    entities: Annotated[tuple[Entity, ...], word_set("What is looked for.", most=11, least=1)]
+    entities: (
+        Annotated[tuple[Entity, ...], word_set("What is looked for; absent: all that is built in.", most=11, least=1)]
+        | UnsetType
+    ) = UNSET
 
 
 class OutputChecks(Part, frozen=True, kw_only=True):
@@ -144,15 +162,20 @@ class Plugin(Part, frozen=True, kw_only=True):
     """A heavier detector, asked by HTTP."""
 
     name: Annotated[SectionName, doc("Its name.")]
-    url: Annotated[Url, doc("Where it is asked.")]
+    url: Annotated[WebUrl, doc("Where it is asked.")]
     adapter: Annotated[Literal["Turnout", "Presidio"], doc("The protocol that it speaks.")] = "Turnout"
-    entities: Annotated[tuple[Entity, ...], word_set("What it looks for; absent: all that it knows.", most=11, least=1)]
-    on: Annotated[tuple[Literal["Input", "Output"], ...], word_set("What it is shown.", most=2, least=1)] = ("Input",)
+    entities: (
+        Annotated[tuple[Entity, ...], word_set("What it looks for; absent: all that it knows.", most=11, least=1)]
+        | UnsetType
+    ) = UNSET
+    on: Annotated[
+        tuple[Literal["Input", "Output"], ...], word_set("What it is shown; quote this key in YAML.", most=2)
+    ] = ("Input",)
     kubectl_on: Annotated[
         tuple[Literal["Input", "Output"], ...],
         word_set("`on`, as kubectl sends it when its key is not quoted (YAML 1.1 reads it as true); wins.", most=2),
     ] = msgspec.field(default=(), name="true")
-    timeout: Annotated[Duration, doc("How long it may take.")] = "500ms"
+    timeout: Annotated[Duration, doc("How long it may take."), longer_than_zero("60s")] = "500ms"
     failure_mode: Annotated[FailureMode, doc("What happens when it fails.")] = "FailClosed"
 
 

@@ -7,27 +7,34 @@ Rules: every string, list and map is bounded; an optional field is `UNSET`, neve
 `RULES`; descriptions are the public documentation.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from turnout_contract import durations
 
-GROUP = "turnout.dev"
+GROUP: Final = "turnout.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-DNS_NAME = r"^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$"
+DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+MODEL_CHARACTERS = r"[A-Za-z0-9@][-A-Za-z0-9_.:/@+#~=]*"
+
+_HOST = r"([A-Za-z0-9_]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\])"
+_PORT = r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+_PATH = r"(/[-A-Za-z0-9._~!$&'()*+,;=:@%/]*)?"
+_QUERY = r"(\?[-A-Za-z0-9._~!$&'()*+,;=:@%/?]*)?"
 
 ObjectName = Annotated[str, Meta(min_length=1, max_length=253, pattern=DNS_NAME)]
 SectionName = Annotated[str, Meta(min_length=1, max_length=63, pattern=DNS_LABEL)]
 Word = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
-ModelName = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9@][-A-Za-z0-9_.:/@+]*$")]
-SecretKey = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-Url = Annotated[str, Meta(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
-Duration = Annotated[str, Meta(min_length=2, max_length=24, pattern=durations.PATTERN)]
+ModelName = Annotated[str, Meta(min_length=1, max_length=253, pattern=rf"^{MODEL_CHARACTERS}$")]
+SecretKey = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$")]
+Url = Annotated[str, Meta(min_length=8, max_length=2048, pattern=rf"^https?://{_HOST}{_PORT}{_PATH}$")]
+WebUrl = Annotated[str, Meta(min_length=8, max_length=2048, pattern=rf"^https?://{_HOST}{_PORT}{_PATH}{_QUERY}$")]
+Duration = Annotated[str, Meta(min_length=2, max_length=28, pattern=durations.PATTERN)]
 Usd = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$")]
 Ratio = Annotated[str, Meta(min_length=1, max_length=8, pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$")]
 Sensitivity = Literal["Public", "Internal", "Confidential", "Restricted"]
@@ -50,6 +57,19 @@ def listing(text: str, *, most: int, least: int = 0, key: str | None = None, **e
     if key is not None:
         shape = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
     return Meta(description=text, min_length=least or None, max_length=most, extra_json_schema={**shape, **extra})
+
+
+def checked(rule: str, message: str) -> Meta:
+    """A CEL rule of one value (`self`), with the message that is shown where it does not hold."""
+    return Meta(extra_json_schema={"x-kubernetes-validations": [{"rule": rule, "message": message}]})
+
+
+def longer_than_zero(most: str) -> Meta:
+    """The bounds of a duration: above zero, at most `most`."""
+    return checked(
+        f"duration(self) > duration('0s') && duration(self) <= duration('{most}')",
+        f"must be longer than 0s and at most {most}",
+    )
 
 
 def word_set(text: str, *, most: int, least: int = 0) -> Meta:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from turnout_contract.api.meta import Column, Kind, Part, Rule, Word, doc, listing
+from turnout_contract.api.meta import Column, Kind, Part, Ratio, Rule, Word, doc, listing
 
 Temperature = Annotated[str, Meta(min_length=1, max_length=8, pattern=r"^(0|1)(\.[0-9]{1,4})?$|^2(\.0{1,4})?$")]
 
@@ -20,7 +20,7 @@ class PromptParameters(Part, frozen=True, kw_only=True):
     """Parameters that are used where the call gives none."""
 
     temperature: Annotated[Temperature | UnsetType, doc("Sampling temperature, 0 to 2.")] = UNSET
-    top_p: Annotated[Temperature | UnsetType, doc("Nucleus sampling, 0 to 1.")] = UNSET
+    top_p: Annotated[Ratio | UnsetType, doc("Nucleus sampling, 0 to 1.")] = UNSET
     max_tokens: Annotated[int, Meta(description="Most tokens of the answer.", ge=1, le=10_000_000)] | UnsetType = UNSET
 
 
@@ -60,7 +60,7 @@ class PromptTemplateSpec(Part, frozen=True, kw_only=True):
             ".split",
         ),
         Rule(
-            "!has(self.split) || size(self.split) == 0 || self.split.exists(s, s.weight > 0)",
+            "!has(self.split) || size(self.split) == 0 || self.split.exists(s, !has(s.weight) || s.weight > 0)",
             "at least one split needs a weight above 0",
             ".split",
         ),

@@ -44,12 +44,12 @@ class WorkloadIdentity(Part, frozen=True, kw_only=True):
 
 
 class Credentials(Part, frozen=True, kw_only=True):
-    """How the gateway proves itself to the provider: exactly one way."""
+    """How the gateway proves itself to the provider: one way; empty: not at all."""
 
     RULES = (
         Rule(
-            "[has(self.secretRef), has(self.aws), has(self.workloadIdentity)].filter(x, x).size() == 1",
-            "exactly one of secretRef, aws and workloadIdentity must be given",
+            "[has(self.secretRef), has(self.aws), has(self.workloadIdentity)].filter(x, x).size() <= 1",
+            "at most one of secretRef, aws and workloadIdentity may be given",
         ),
     )
 
@@ -61,13 +61,29 @@ class Credentials(Part, frozen=True, kw_only=True):
 class Aws(Part, frozen=True, kw_only=True):
     """What BedrockConverse needs."""
 
-    region: Annotated[str, Meta(min_length=4, max_length=32, pattern=r"^[a-z]{2}[-a-z0-9]*[0-9]$")]
+    region: Annotated[
+        str,
+        Meta(
+            description="The region, such as eu-central-1.",
+            min_length=4,
+            max_length=32,
+            pattern=r"^[a-z]{2}[-a-z0-9]*[0-9]$",
+        ),
+    ]
 
 
 class Azure(Part, frozen=True, kw_only=True):
     """What AzureOpenAI needs."""
 
-    api_version: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9a-z][-0-9a-z]*$")]
+    api_version: Annotated[
+        str,
+        Meta(
+            description="The api-version that is asked for.",
+            min_length=1,
+            max_length=32,
+            pattern=r"^[0-9a-z][-0-9a-z]*$",
+        ),
+    ]
 
 
 class ProviderLimits(Part, frozen=True, kw_only=True):
@@ -93,16 +109,27 @@ class Price(Part, frozen=True, kw_only=True):
     cached_input_per_million: Annotated[
         Usd | UnsetType, doc("Input tokens read from the provider's cache; absent: as input.")
     ] = UNSET
-    output_per_million: Annotated[Usd | UnsetType, doc("Output tokens, reasoning included; absent: free.")] = UNSET
+    output_per_million: Annotated[
+        Usd | UnsetType, doc("Output tokens, reasoning included; absent, for embeddings only: free.")
+    ] = UNSET
 
 
 class Model(Part, frozen=True, kw_only=True):
     """One model of the provider."""
 
+    RULES = (
+        Rule(
+            "!has(self.price) || has(self.price.outputPerMillion)"
+            " || has(self.capabilities) && size(self.capabilities) > 0 && self.capabilities.all(c, c == 'Embeddings')",
+            "price.outputPerMillion is needed, unless the model does nothing but Embeddings",
+            ".price",
+        ),
+    )
+
     name: Annotated[ModelName, doc("The name that is sent upstream.")]
     tier: Annotated[Tier, doc("How much it can do, and costs, beside others.")] = "Mid"
     capabilities: Annotated[
-        tuple[Capability, ...], word_set("What it can do; a call that needs more never goes there.", most=8, least=1)
+        tuple[Capability, ...], word_set("What it can do; a call that needs more never goes there.", most=8)
     ] = ("Chat",)
     context_window: (
         Annotated[int, Meta(description="Tokens in all; absent: not checked.", ge=1, le=100_000_000)] | UnsetType
@@ -155,7 +182,7 @@ class ModelProviderSpec(Part, frozen=True, kw_only=True):
     ] = ()
     limits: Annotated[ProviderLimits | UnsetType, doc("What the provider allows.")] = UNSET
     tls: Annotated[Tls | UnsetType, doc("How its certificate is checked.")] = UNSET
-    models: Annotated[tuple[Model, ...], listing("Its models.", most=128, least=1, key="name")]
+    models: Annotated[tuple[Model, ...], listing("Its models.", most=256, least=1, key="name")]
 
 
 KIND = Kind(

@@ -42,7 +42,7 @@ class BackendRef(ModelRef, frozen=True, kw_only=True):
 class TargetRef(Part, frozen=True, kw_only=True):
     """The object that a policy attaches to."""
 
-    group: Annotated[Literal["turnout.dev"], doc("Always turnout.dev.")] = GROUP  # type: ignore[assignment]
+    group: Annotated[Literal["turnout.dev"], doc("Always turnout.dev.")] = GROUP
     kind: Annotated[Literal["ModelRoute"], doc("ModelRoute.")]
     name: Annotated[ObjectName, doc("The route.")]
     section_name: Annotated[SectionName | UnsetType, doc("One rule of the route; absent: all of it.")] = UNSET

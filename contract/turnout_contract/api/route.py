@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from turnout_contract.api.meta import (
+    MODEL_CHARACTERS,
     Capability,
     Column,
     Duration,
@@ -19,11 +20,12 @@ from turnout_contract.api.meta import (
     Word,
     doc,
     listing,
+    longer_than_zero,
     word_set,
 )
 from turnout_contract.api.references import BackendRef, LocalRef, ModelRef
 
-AskedName = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9@][-A-Za-z0-9_.:/@+]*\*?$")]
+AskedName = Annotated[str, Meta(min_length=1, max_length=253, pattern=rf"^{MODEL_CHARACTERS}\*?$")]
 Strategy = Literal["Weighted", "Failover", "Cheapest", "LowestLatency", "Cascade", "FanOut", "Chain"]
 Task = Literal[
     "Reasoning",
@@ -50,26 +52,28 @@ class UseCase(Part, frozen=True, kw_only=True):
 class HeaderMatch(Part, frozen=True, kw_only=True):
     """A header of the call, compared exactly; its name whatever its case."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
-    value: Annotated[str, Meta(min_length=1, max_length=1024)]
+    name: Annotated[
+        str, Meta(description="Its name.", min_length=1, max_length=128, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+    ]
+    value: Annotated[str, Meta(description="Its whole value.", min_length=1, max_length=1024)]
 
 
 class AtLeastRatio(Part, frozen=True, kw_only=True):
     """A lower bound between 0 and 1."""
 
-    at_least: Ratio
+    at_least: Annotated[Ratio, doc("From here on, 0 to 1.")]
 
 
 class AtLeastSensitivity(Part, frozen=True, kw_only=True):
     """A lower bound of sensitivity."""
 
-    at_least: Sensitivity
+    at_least: Annotated[Sensitivity, doc("From here on: Public < Internal < Confidential < Restricted.")]
 
 
 class AtLeastValue(Part, frozen=True, kw_only=True):
     """A lower bound of value."""
 
-    at_least: Value
+    at_least: Annotated[Value, doc("From here on: Low < Normal < High.")]
 
 
 class Match(Part, frozen=True, kw_only=True):
@@ -85,7 +89,7 @@ class Match(Part, frozen=True, kw_only=True):
     )
 
     models: Annotated[tuple[AskedName, ...], word_set("The name asked for: exact, or a prefix with *.", most=32)] = ()
-    headers: Annotated[tuple[HeaderMatch, ...], listing("Headers, all of them, exact.", most=16)] = ()
+    headers: Annotated[tuple[HeaderMatch, ...], listing("Headers, all of them, exact.", most=16, key="name")] = ()
     complexity: Annotated[AtLeastRatio | UnsetType, doc("How hard the call is.")] = UNSET
     sensitivity: Annotated[AtLeastSensitivity | UnsetType, doc("How sensitive the call is.")] = UNSET
     value: Annotated[AtLeastValue | UnsetType, doc("How much a good answer is worth.")] = UNSET
@@ -101,6 +105,8 @@ class Requires(Part, frozen=True, kw_only=True):
 
 class Cascade(Part, frozen=True, kw_only=True):
     """Ask the cheapest first and go on while the answer is not sure enough."""
+
+    RULES = (Rule("self.confidence != 'Judge' || has(self.judgeRef)", "confidence Judge needs judgeRef", ".judgeRef"),)
 
     min_confidence: Annotated[Ratio, doc("An answer below it goes on to the next model.")]
     confidence: Annotated[Literal["Logprobs", "Judge", "SelfConsistency"], doc("How sure an answer is.")]
@@ -135,8 +141,6 @@ class ChainStep(Part, frozen=True, kw_only=True):
 class Chain(Part, frozen=True, kw_only=True):
     """Several calls, one after another; the last is the answer."""
 
-    steps: Annotated[tuple[ChainStep, ...], listing("In order.", most=8, least=1)]
-
     RULES = (
         Rule(
             "self.steps.all(s, self.steps.exists_one(t, t.name == s.name))",
@@ -144,6 +148,8 @@ class Chain(Part, frozen=True, kw_only=True):
             ".steps",
         ),
     )
+
+    steps: Annotated[tuple[ChainStep, ...], listing("In order.", most=8, least=1)]
 
 
 class Mirror(Part, frozen=True, kw_only=True):
@@ -178,7 +184,7 @@ class RouteRule(Part, frozen=True, kw_only=True):
             ".backendRefs",
         ),
         Rule(
-            "self.strategy != 'Weighted' || self.backendRefs.exists(b, b.weight > 0)",
+            "self.strategy != 'Weighted' || self.backendRefs.exists(b, !has(b.weight) || b.weight > 0)",
             "under Weighted at least one backendRef needs a weight above 0",
             ".backendRefs",
         ),
@@ -202,7 +208,7 @@ class Retry(Part, frozen=True, kw_only=True):
     budget_percent: Annotated[
         int, Meta(description="Most retries, as a share of recent calls to that upstream.", ge=0, le=100)
     ] = 10
-    on: Annotated[tuple[RetryOn, ...], word_set("After which failures.", most=4)] = (
+    on: Annotated[tuple[RetryOn, ...], word_set("After which failures; quote this key in YAML.", most=4)] = (
         "ConnectFailure",
         "RateLimited",
         "ServerError",
@@ -216,15 +222,19 @@ class Retry(Part, frozen=True, kw_only=True):
     @property
     def failures(self) -> tuple[RetryOn, ...]:
         """The failures after which to try again, whichever way `on` was written."""
-        return self.kubectl_on or self.on
+        return self.kubectl_on or self.on or Retry().on
 
 
 class Timeouts(Part, frozen=True, kw_only=True):
     """How long a call may take."""
 
-    request: Annotated[Duration, doc("The whole of a unary call; for a stream, the time to its first byte.")] = "60s"
-    first_token: Annotated[Duration, doc("The time to the first token of one attempt of a stream.")] = "10s"
-    stream_idle: Annotated[Duration, doc("The longest silence within a stream.")] = "20s"
+    request: Annotated[
+        Duration, doc("The whole of a unary call; for a stream, the time to its first byte."), longer_than_zero("24h")
+    ] = "60s"
+    first_token: Annotated[
+        Duration, doc("The time to the first token of one attempt of a stream."), longer_than_zero("24h")
+    ] = "10s"
+    stream_idle: Annotated[Duration, doc("The longest silence within a stream."), longer_than_zero("24h")] = "20s"
 
 
 class ModelRouteSpec(Part, frozen=True, kw_only=True):

@@ -1,1 +1,1 @@
-"""From types to structural schemas: CRDs, JSON Schemas, the API reference, and the rules of admission."""
+"""Types to schemas: structural OpenAPI v3, CustomResourceDefinitions, JSON Schemas, reference pages, and admission by them."""

@@ -74,11 +74,15 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Gateway(msgspec.Struct, frozen=True):
-    """The namespace's ModelGateway, or the defaults. No clients: every call is taken, as team <namespace>."""
+    """The namespace's ModelGateway, or the defaults. No clients: every call is taken, as team <namespace>.
+
+    `shared_qdrant`: answers are kept in the chart's Qdrant, whose token the operator sends; without one nothing is cached.
+    """
 
     clients: tuple[Client, ...] = ()
     telemetry: Telemetry = Telemetry()
     qdrant: QdrantServer | None = None
+    shared_qdrant: bool = False
     limits: Limits = Limits()
     closed: str | None = None  # why every call is answered 503, e.g. a ModelGateway that cannot be honoured
 
@@ -141,8 +145,20 @@ class Match(msgspec.Struct, frozen=True):
     value: Value | None = None  # at least
 
 
+class Cache(msgspec.Struct, frozen=True):
+    """The CachePolicy that won for a rule. `semantic` False: exact only."""
+
+    policy: str
+    ttl_ms: int
+    scope: Literal["Namespace", "Team", "User"]
+    semantic: bool
+    max_temperature: float
+    max_entries: int
+    embedder: str = "builtin"
+
+
 class Rule(msgspec.Struct, frozen=True):
-    """`closed` says why the rule answers 503 (none of its backends resolves), else None."""
+    """`cache` None: nothing is cached. `closed` says why the rule answers 503 (none of its backends resolves), else None."""
 
     name: str
     matches: tuple[Match, ...]
@@ -150,6 +166,7 @@ class Rule(msgspec.Struct, frozen=True):
     backends: tuple[Backend, ...]  # Failover: in the order to try
     capabilities: tuple[Capability, ...] = ()
     residency: tuple[str, ...] = ()
+    cache: Cache | None = None
     closed: str | None = None
 
 
@@ -177,18 +194,6 @@ class UseCase(msgspec.Struct, frozen=True):
     value: Value = "Normal"
 
 
-class Cache(msgspec.Struct, frozen=True):
-    """The CachePolicy that won for a route. `semantic` False: exact only."""
-
-    policy: str
-    ttl_ms: int
-    scope: Literal["Namespace", "Team", "User"]
-    semantic: bool
-    max_temperature: float
-    max_entries: int
-    embedder: str = "builtin"
-
-
 class Route(msgspec.Struct, frozen=True):
     """A route. `closed` says why it answers 503 (it keeps its names), else None.
 
@@ -204,7 +209,6 @@ class Route(msgspec.Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     use_case: UseCase | None = None
     prompt: str | None = None
-    cache: Cache | None = None
     guardrails: str = ""
     closed: str | None = None
 
