@@ -34,7 +34,7 @@ _DEAD: Final = 4
 
 _FIRST_FINAL_STATUS: Final = 200
 _JOIN_BELOW: Final = 65536
-_STALE_SECONDS: Final = 1.0
+STALE_SECONDS: Final = 1.0
 _KEEP_ALIVE_TIMEOUT: Final = re.compile(rb"(?:^|[,\s])timeout\s*=\s*(\d{1,6})", re.IGNORECASE)
 _NOTED_LENGTHS: Final = frozenset(
     len(name) for name in ("content-length", "transfer-encoding", "content-encoding", "keep-alive")
@@ -144,7 +144,7 @@ class HttpConnection(asyncio.Protocol):
             and self._phase == _DEAD
             and self._barren == 0
             and isinstance(self._error, UpstreamClosed)
-            and self._loop.time() - self._sent_at < _STALE_SECONDS
+            and self._loop.time() - self._sent_at < STALE_SECONDS
         )
 
     async def request(self, head: bytes, body: bytes, *, timeout: float) -> None:
