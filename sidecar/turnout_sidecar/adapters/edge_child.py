@@ -1,0 +1,222 @@
+"""The gateway's end of the embedded engine: starts its process, speaks with it, starts it again when it ends.
+
+Rules: a call never waits for a process that is not there (StoreUnavailable at once, a restart with growing pauses goes on behind);
+when the process ends, everything in flight fails within milliseconds; what is in flight is bounded in number; the process gets
+none of the gateway's environment but what an interpreter needs, since keys may be in it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from turnout_sidecar.adapters import edge_protocol as protocol
+from turnout_sidecar.ports.store import StoreUnavailable
+
+log = logging.getLogger("turnout.cache")
+
+MOST_IN_FLIGHT = 512
+PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before each restart; the last one repeats. A process that was open for a while starts over at the first."""
+STEADY = 30.0
+CLOSE_LIMIT = 10.0
+MODULE = "turnout_sidecar.adapters.edge_process"
+_ENVIRONMENT = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+)
+
+
+class EdgeChild:
+    """One engine process over one folder."""
+
+    def __init__(self, directory: Path, dimension: int) -> None:
+        self._directory = directory
+        self._dimension = dimension
+        self._pending: dict[int, asyncio.Future[msgspec.Raw]] = {}
+        self._number = 0
+        self._writer: asyncio.StreamWriter | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._opened = asyncio.Event()
+        self._supervisor: asyncio.Task[None] | None = None
+        self._closing = False
+        self.restarts = 0
+        """How many times the process ended by itself."""
+        self.moved_aside = 0
+        """How many times a state could not be read and was begun anew."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process, where there is one."""
+        return self._process.pid if self._process is not None else None
+
+    async def start(self, wait: float) -> bool:
+        """Start the process and wait at most so many seconds until it is open; whether it is. Not an error if not."""
+        if self._supervisor is None:
+            self._supervisor = asyncio.create_task(self._supervise(), name="edge-engine")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._opened.wait()
+        return self._opened.is_set()
+
+    async def call(self, build: Callable[[int], protocol.Request], limit: float) -> msgspec.Raw:
+        """The value of the reply to the request that `build` makes of a number. Raises StoreUnavailable."""
+        writer = self._writer
+        if writer is None or not self._opened.is_set():
+            raise StoreUnavailable("failed", "the engine is not running")
+        if len(self._pending) >= MOST_IN_FLIGHT:
+            raise StoreUnavailable("busy", "too many requests in flight")
+        self._number += 1
+        number = self._number
+        try:
+            data = protocol.frame(build(number))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise StoreUnavailable("failed", f"cannot be encoded: {error}") from error
+        future: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+        self._pending[number] = future
+        try:
+            async with asyncio.timeout(limit):
+                writer.write(data)
+                return await future
+        except TimeoutError as error:
+            raise StoreUnavailable("timeout", f"no answer in {limit} s") from error
+        finally:
+            self._pending.pop(number, None)
+
+    async def close(self) -> None:
+        """Let the process write everything and end; kill it when it takes too long."""
+        self._closing = True
+        if self._writer is not None:
+            self._writer.close()
+        process = self._process
+        if process is not None:
+            try:
+                async with asyncio.timeout(CLOSE_LIMIT):
+                    await process.wait()
+            except TimeoutError:
+                _kill(process)
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+            self._supervisor = None
+
+    async def _supervise(self) -> None:
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            started = loop.time()
+            try:
+                await self._run()
+            except OSError as error:
+                log.warning("the cache engine cannot be started: %s", error)
+            if self._closing:
+                return
+            self.restarts += 1
+            failures = 0 if loop.time() - started > STEADY else failures + 1
+            pause = PAUSES[min(failures, len(PAUSES) - 1)]
+            log.warning("the cache engine ended; starting it again in %.1f s", pause)
+            await asyncio.sleep(pause)
+
+    async def _run(self) -> None:
+        """One life of the process."""
+        ours, its = socket.socketpair()
+        try:
+            self._process = await self._spawn(its)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            its.close()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        self._writer = writer
+        try:
+            await self._read(reader)
+        finally:
+            self._writer = None
+            self._opened.clear()
+            writer.close()
+            self._fail_all("the engine ended")
+            await self._reap(self._process)
+
+    async def _spawn(self, its: socket.socket) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", MODULE, "--fd", str(its.fileno()), "--parent", str(os.getpid())),
+            *("--dimension", str(self._dimension), str(self._directory)),
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=(its.fileno(),),
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        )
+
+    async def _reap(self, process: asyncio.subprocess.Process) -> None:
+        """The socket is closed, so it ends by itself; if not, it is stuck."""
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT):
+                await process.wait()
+        except (TimeoutError, asyncio.CancelledError):
+            _kill(process)
+            await process.wait()
+            raise
+        finally:
+            self._process = None
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                (length,) = protocol.HEADER.unpack(await reader.readexactly(protocol.HEADER.size))
+                if length > protocol.MAX_FRAME:
+                    log.error("the cache engine sent a frame of %d bytes", length)
+                    return
+                reply = protocol.REPLIES.decode(await reader.readexactly(length))
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return
+            except msgspec.DecodeError as error:
+                log.error("the cache engine sent what is no reply: %s", error)  # noqa: TRY400  the process is ours
+                return
+            self._take(reply)
+
+    def _take(self, reply: protocol.Reply) -> None:
+        if isinstance(reply, protocol.Ready):
+            if reply.moved_aside is not None:
+                self.moved_aside += 1
+                log.error(
+                    "the cache could not be read and begins empty (%s); it is kept as %s",
+                    reply.reason,
+                    reply.moved_aside,
+                )
+            self._opened.set()
+            return
+        if reply.number == 0 and isinstance(reply, protocol.Failed):
+            log.error("the cache engine cannot open its state: %s", reply.message)
+            return
+        future = self._pending.get(reply.number)
+        if future is None or future.done():
+            return
+        if isinstance(reply, protocol.Done):
+            future.set_result(reply.value)
+        else:
+            future.set_exception(StoreUnavailable("failed", reply.message))
+
+    def _fail_all(self, why: str) -> None:
+        for future in self._pending.values():
+            if not future.done():
+                future.set_exception(StoreUnavailable("failed", why))
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
