@@ -7,6 +7,8 @@ answers what the client's models accept.
 # ruff: noqa: N802  the methods have the names of the service
 
 import asyncio
+import ssl
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,10 +21,14 @@ from doubles.qdrant_http import ENGINE, handle
 
 
 class QdrantDouble:
-    """Both transports over one engine. `start` and `stop` may be called again: the ports stay."""
+    """Both transports over one engine. `start` and `stop` may be called again: the ports stay.
 
-    def __init__(self) -> None:
+    `certificate` is a key and a chain (PEM files): then both speak TLS.
+    """
+
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
         self.engine = Engine()
+        self.certificate = certificate
         self.grpc_port = 0
         self.http_port = 0
         self._grpc: grpc.aio.Server | None = None
@@ -30,7 +36,7 @@ class QdrantDouble:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.http_port}"
 
     async def __aenter__(self) -> "QdrantDouble":
         await self.start()
@@ -45,15 +51,24 @@ class QdrantDouble:
         self._grpc = grpc.aio.server(options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])
         wire.add_PointsServicer_to_server(_Points(self.engine), self._grpc)  # type: ignore[no-untyped-call]
         wire.add_CollectionsServicer_to_server(_Collections(self.engine), self._grpc)  # type: ignore[no-untyped-call]
-        self.grpc_port = self._grpc.add_insecure_port(f"127.0.0.1:{self.grpc_port}")
+        address = f"127.0.0.1:{self.grpc_port}"
+        trust: ssl.SSLContext | None = None
+        if self.certificate is None:
+            self.grpc_port = self._grpc.add_insecure_port(address)
+        else:
+            key, chain = self.certificate
+            credentials = grpc.ssl_server_credentials([(key.read_bytes(), chain.read_bytes())])
+            self.grpc_port = self._grpc.add_secure_port(address, credentials)
+            trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            trust.load_cert_chain(chain, key)
         await self._grpc.start()
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app[ENGINE] = self.engine
         app.router.add_route("*", "/collections/{name}", handle)
         app.router.add_route("*", "/collections/{name}/{rest:.*}", handle)
-        self._http = web.AppRunner(app)
+        self._http = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._http.setup()
-        site = web.TCPSite(self._http, "127.0.0.1", self.http_port)
+        site = web.TCPSite(self._http, "127.0.0.1", self.http_port, ssl_context=trust)
         await site.start()
         self.http_port = self._http.addresses[0][1]
 
