@@ -51,7 +51,10 @@ class CachePolicySpec(Part, frozen=True, kw_only=True):
     target_refs: Annotated[
         tuple[TargetRef, ...], listing("What it is for; absent or empty: the namespace's default.", most=16)
     ] = ()
-    mode: Annotated[Literal["Exact", "Semantic", "Off"], doc("Semantic looks for the exact question first.")] = "Exact"
+    mode: Annotated[
+        Literal["Exact", "Semantic", "Off"],
+        doc("Semantic looks for the exact question first. Quote Off, which YAML takes for false."),
+    ] = "Exact"
     ttl: Annotated[Duration, doc("How long an answer may be served."), longer_than_zero("8784h")] = "24h"
     scope: Annotated[Literal["Namespace", "Team", "User"], doc("Who shares answers; no user under User: bypass.")] = (
         "Team"

@@ -4,12 +4,14 @@ Rules: decoding is tolerant of unknown fields (an API server has pruned or refus
 the schema), strict about the types of known ones.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from turnout_contract.api import budget, cache, gateway, guardrail, prompt, provider, route
 from turnout_contract.api.meta import API_VERSION, Kind, ObjectMeta, Part
+
+_T = TypeVar("_T")
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -49,9 +51,19 @@ def decode(data: dict[str, Any]) -> TypedObject:
     kind = KINDS.get(str(data.get("kind", "")))
     if kind is None or data.get("apiVersion") != API_VERSION:
         raise ValueError(f"{data.get('apiVersion')}/{data.get('kind')} is not a kind of {API_VERSION}")
+    metadata = _converted(data, "metadata", ObjectMeta)
+    return TypedObject(kind=kind.name, metadata=metadata, spec=_converted(data, "spec", kind.spec))
+
+
+def _converted(data: dict[str, Any], part: str, wanted: type[_T]) -> _T:
+    value = data.get(part)
     try:
-        metadata = msgspec.convert(data.get("metadata", {}), ObjectMeta)
-        spec = msgspec.convert(data.get("spec", {}), kind.spec)
+        return msgspec.convert({} if value is None else value, wanted)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{kind.name} {data.get('metadata', {}).get('name', '?')}: {error}") from error
-    return TypedObject(kind=kind.name, metadata=metadata, spec=spec)
+        raise ValueError(_located(str(error), part)) from error
+
+
+def _located(message: str, part: str) -> str:
+    """The message with the field in front, as an API server says it: `spec.rules[0].name: Expected ...`."""
+    what, found, where = message.partition(" - at `$")
+    return f"{part}{where.rstrip('`')}: {what}" if found else f"{part}: {message}"
