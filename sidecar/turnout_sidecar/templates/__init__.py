@@ -1,0 +1,1 @@
+"""Prompts as the gateway runs them."""
