@@ -1,0 +1,38 @@
+"""`python -m bench`: measure, print a table with goals, exit with 1 where a goal is missed."""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from bench import compiling, edits, gateway
+from bench.report import Figure, table
+
+SECTIONS = ("compile", "gateway", "edits")
+
+
+@click.command()
+@click.option("--only", type=click.Choice(SECTIONS), multiple=True, help="Sections; default: all.")
+@click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.5, 30), default=4.0, show_default=True, help="Of each measurement.")
+@click.option("--calls", type=click.IntRange(100, 1_000_000), default=edits.CALLS, show_default=True, help="For edits.")
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the figures here too.")
+def main(only: tuple[str, ...], rounds: int, seconds: float, calls: int, out: Path | None) -> None:
+    """Measure Turnout on this machine. Ratios travel; absolute figures do not."""
+    chosen = only or SECTIONS
+    figures: list[Figure] = []
+    if "compile" in chosen:
+        figures += compiling.run()
+    if "gateway" in chosen:
+        figures += gateway.run(rounds, seconds)
+    if "edits" in chosen:
+        figures += edits.run(calls)
+    print(table(figures))
+    if out is not None:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
+    sys.exit(1 if any(figure.good is False for figure in figures) else 0)
+
+
+if __name__ == "__main__":
+    main()
