@@ -85,8 +85,8 @@ class Template:
 
     def _whole_path(self, name: str) -> str:
         """`a.b` for the missing `b`, where only one place of the template can mean it."""
-        places = [path for path in self._paths if path[-1] == name]
-        return ".".join(places[0]) if len(places) == 1 else name
+        places = {path[: at + 1] for path in self._paths for at, part in enumerate(path) if part == name}
+        return ".".join(places.pop()) if len(places) == 1 else name
 
 
 def render_all(

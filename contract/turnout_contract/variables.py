@@ -143,6 +143,8 @@ def _described(error: jsonschema_rs.ValidationError) -> VariableError:
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
         return VariableError((*path, kind.unexpected[0][:256]), "is not a variable of this prompt")
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.FalseSchema):
+        if error.schema_path[-1:] == ["additionalProperties"] and isinstance(error.instance, dict) and error.instance:
+            return VariableError((*path, next(iter(error.instance))[:256]), "is not a variable of this prompt")
         return VariableError(path, "may not be given")
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.PropertyNames):
         return VariableError(path, "has a member whose name is not allowed")
