@@ -1,0 +1,162 @@
+"""The simulated provider as a server: one dialect, and around it credentials, faults, pace and memory of what was asked.
+
+`GET /_calls` shows the last requests and `DELETE /_calls` forgets them; `PUT /_faults` prescribes the faults of the next
+calls, a line each as in the header `x-simulate` (`status=503 x2` for two of them), for tests whose requests pass through
+something that drops that header. What is prescribed comes before the header, and the header before what is drawn by rate.
+"""
+
+import asyncio
+import hmac
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from turnout_sidecar.simulator.calls import Call, Calls
+from turnout_sidecar.simulator.delivery import Pace, deliver
+from turnout_sidecar.simulator.dialect import Asked, Dialect, Endpoint, Refusal, Reply
+from turnout_sidecar.simulator.faults import HEADER, Fault, drawn_fault, parse_fault
+from turnout_sidecar.simulator.openai_dialect import OpenAI
+from turnout_sidecar.simulator.settings import SimulatorSettings
+
+DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {"openai": OpenAI}
+
+_LARGEST_BODY: Final = 64 * 1024 * 1024
+_BACKLOG: Final = 1024
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class UnknownProtocol(ValueError):  # noqa: N818  says what happened
+    """A protocol that is not simulated; the message lists those that are."""
+
+    def __init__(self, protocol: str) -> None:
+        super().__init__(f"protocol {protocol!r} is not simulated; there is: {', '.join(sorted(DIALECTS))}")
+
+
+class Simulator:
+    """One simulated provider."""
+
+    def __init__(self, settings: SimulatorSettings) -> None:
+        if settings.protocol not in DIALECTS:
+            raise UnknownProtocol(settings.protocol)
+        self._settings = settings
+        self._dialect = DIALECTS[settings.protocol]()
+        self._prescribed: deque[Fault] = deque()
+        self.calls = Calls()
+
+    def app(self) -> web.Application:
+        """The application that serves it."""
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        for endpoint in self._dialect.endpoints:
+            app.router.add_route(endpoint.method, endpoint.path, self._handler(endpoint))
+        app.router.add_get("/_calls", self._show_calls)
+        app.router.add_delete("/_calls", self._clear_calls)
+        app.router.add_put("/_faults", self._prescribe)
+        app.router.add_delete("/_faults", self._clear_faults)
+        app.router.add_route("*", "/{path:.*}", self._nothing_here)
+        return app
+
+    def _handler(self, endpoint: Endpoint) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            pace = Pace(self._settings.latency, self._settings.tokens_per_second)
+            body = await request.read()
+            call = self.calls.add(request.method, request.path_qs, request.headers.items(), body)
+            try:
+                fault = self._fault(request, call)
+                if fault.latency is not None:
+                    pace = Pace(fault.latency, self._settings.tokens_per_second)
+                reply = self._answer(endpoint, request, body, fault)
+            except Refusal as refusal:
+                fault, reply = Fault(), self._dialect.refuse(refusal)
+            return await deliver(request, reply, fault, pace, call)
+
+        return handle
+
+    def _fault(self, request: web.Request, call: Call) -> Fault:
+        if self._prescribed:
+            return self._prescribed.popleft()
+        if HEADER in request.headers:
+            try:
+                return parse_fault(request.headers[HEADER])
+            except ValueError as error:
+                raise Refusal(400, str(error), param=HEADER) from None
+        return drawn_fault(self._settings.seed, call.number, self._settings.fail_rate)
+
+    def _answer(self, endpoint: Endpoint, request: web.Request, body: bytes, fault: Fault) -> Reply:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self._authenticate(headers)
+        if fault.status is None:
+            settings = self._settings
+            return endpoint.answer(Asked(dict(request.match_info), headers, body, settings.models, settings.seed))
+        reply = self._dialect.refuse(Refusal(fault.status, fault.message))
+        if fault.retry_after is None:
+            return reply
+        return msgspec.structs.replace(reply, headers=(("retry-after", str(fault.retry_after)),))
+
+    def _authenticate(self, headers: dict[str, str]) -> None:
+        wanted = self._settings.api_key
+        if wanted is None:
+            return
+        given = self._dialect.key(headers)
+        if given is None:
+            raise Refusal(401, "You didn't provide an API key.")
+        if not hmac.compare_digest(given.encode(), wanted.reveal()):
+            raise Refusal(401, "Incorrect API key provided.")
+
+    async def _nothing_here(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        call = self.calls.add(request.method, request.path_qs, request.headers.items(), body)
+        reply = self._dialect.refuse(Refusal(404, f"Invalid URL ({request.method} {request.path[:200]})"))
+        return await deliver(request, reply, Fault(), Pace(0, 0), call)
+
+    async def _show_calls(self, _: web.Request) -> web.Response:
+        return web.json_response(self.calls.shown())
+
+    async def _clear_calls(self, _: web.Request) -> web.Response:
+        self.calls.clear()
+        return web.Response(status=204)
+
+    async def _prescribe(self, request: web.Request) -> web.Response:
+        try:
+            self._prescribed = deque(_prescription(await request.text()))
+        except ValueError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        return web.Response(status=204)
+
+    async def _clear_faults(self, _: web.Request) -> web.Response:
+        self._prescribed.clear()
+        return web.Response(status=204)
+
+
+def _prescription(text: str) -> list[Fault]:
+    faults: list[Fault] = []
+    for line in filter(None, (each.strip() for each in text.splitlines())):
+        what, _, times = line.partition(" x")
+        faults += [parse_fault(what)] * int(times or "1")
+    return faults
+
+
+def make_app(settings: SimulatorSettings) -> web.Application:
+    """The application of one simulated provider. Raises UnknownProtocol."""
+    return Simulator(settings).app()
+
+
+def make_runner(settings: SimulatorSettings) -> web.AppRunner:
+    """What serves it: a client that leaves cancels the work for it. Raises UnknownProtocol."""
+    return web.AppRunner(make_app(settings), handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+
+
+async def serve(settings: SimulatorSettings, listening: Callable[[int], None] = lambda _: None) -> None:
+    """Serve until cancelled; `listening` is called with the port once it is open. Raises UnknownProtocol, OSError."""
+    runner = make_runner(settings)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
+        await site.start()
+        listening(runner.addresses[0][1])
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await runner.cleanup()
