@@ -7,8 +7,8 @@ Rules: a field is written by one stage only (named beside it); nothing here does
 goes upstream is made from it by the stage that calls.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -20,12 +20,12 @@ from turnout_sidecar.exchange.usage import Usage
 class Endpoint(msgspec.Struct, frozen=True):
     """One served path. `operation` is the GenAI operation name; `needs` the capability that a model must have."""
 
-    name: str                                  # "chat" | "embeddings" | ...
-    path: str                                  # as served: "/v1/chat/completions"
-    upstream_path: str                         # appended to the provider's endpoint: "/chat/completions"
-    operation: str                             # "chat" | "embeddings"
-    protocol: str                              # whose shape errors have: "openai"
-    needs: str                                 # "Chat" | "Embeddings"
+    name: str  # "chat" | "embeddings" | ...
+    path: str  # as served: "/v1/chat/completions"
+    upstream_path: str  # appended to the provider's endpoint: "/chat/completions"
+    operation: str  # "chat" | "embeddings"
+    protocol: str  # whose shape errors have: "openai"
+    needs: str  # "Chat" | "Embeddings"
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -40,7 +40,8 @@ class Caller(msgspec.Struct, frozen=True):
     complexity: str | None = None
     prompt_version: str | None = None
     sensitivity: Sensitivity = "Public"
-    routes: frozenset[str] | None = None       # None: all public ones
+    routes: frozenset[str] | None = None  # None: all public ones
+    trust: frozenset[str] = frozenset()  # which x-turnout-* of this caller are believed
 
 
 class PromptUse(msgspec.Struct, frozen=True):
@@ -55,19 +56,32 @@ class Attempt:
     """One try at one backend. Written by call_upstream; every attempt is counted and paid for."""
 
     __slots__ = (
-        "backend", "model", "number", "started_ns", "ended_ns", "first_token_ns", "status", "error",
-        "usage", "cost_nano", "response_model", "response_id", "finish_reasons", "span_id", "retry_after",
+        "backend",
+        "cost_nano",
+        "ended_ns",
+        "error",
+        "finish_reasons",
+        "first_token_ns",
+        "model",
+        "number",
+        "response_id",
+        "response_model",
+        "retry_after",
+        "span_id",
+        "started_ns",
+        "status",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, number: int, provider: snap.Provider, model: snap.Model, started_ns: int) -> None:
         self.number = number
         self.backend = provider
         self.model = model
-        self.started_ns = started_ns           # monotonic nanoseconds
+        self.started_ns = started_ns  # monotonic nanoseconds
         self.ended_ns: int | None = None
         self.first_token_ns: int | None = None
-        self.status: int | None = None         # HTTP status of the provider
-        self.error: str | None = None          # low-cardinality error.type; None: success
+        self.status: int | None = None  # HTTP status of the provider
+        self.error: str | None = None  # low-cardinality error.type; None: success
         self.usage: Usage | None = None
         self.cost_nano: int | None = None
         self.response_model: str | None = None
@@ -85,10 +99,27 @@ class Attempt:
 CacheState = Literal["miss", "exact", "semantic", "bypass"]
 
 
-class Response:
-    """What goes back. Exactly one of `body` and `stream` is set; a stream yields whole SSE frames as bytes."""
+class ByteStream(Protocol):
+    """The answer as it comes: each piece is one or more whole SSE frames, never cut inside an event.
 
-    __slots__ = ("status", "headers", "body", "stream")
+    `aclose` may be called at any time, also before the first piece and again: it lets go of everything below at once. A
+    stage that wraps one passes `aclose` down; a bare async generator that was never started would not.
+    """
+
+    def __aiter__(self) -> "ByteStream":
+        """Itself."""
+
+    async def __anext__(self) -> bytes:
+        """The next piece, never empty."""
+
+    async def aclose(self) -> None:
+        """Done with it, whether it has ended or not."""
+
+
+class Response:
+    """What goes back. Exactly one of `body` and `stream` is set."""
+
+    __slots__ = ("body", "headers", "status", "stream")
 
     def __init__(
         self,
@@ -96,7 +127,7 @@ class Response:
         *,
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
-        stream: AsyncIterator[bytes] | None = None,
+        stream: ByteStream | None = None,
     ) -> None:
         self.status = status
         self.headers = headers if headers is not None else {}
@@ -108,10 +139,10 @@ class Exchange:
     """One call. `runtime` is the built snapshot that it runs on from beginning to end."""
 
     __slots__ = (
-        "attempts", "body", "cache_reason", "cache_state", "caller", "context_key", "cost_nano", "endpoint", "error",
-        "exact_key", "headers", "id", "include_usage", "model", "needs", "prompt", "raw", "received_ns", "received_unix_ns",
-        "response_backend", "route", "rule", "runtime", "saved_nano", "sensitivity", "settled", "status", "stream",
-        "trace", "usage", "value", "aborted", "client_gone",
+        "aborted", "attempts", "body", "cache_reason", "cache_state", "caller", "client_gone", "context_key", "cost_nano",
+        "endpoint", "error", "exact_key", "headers", "id", "include_usage", "live_rule", "model", "needs", "parsed",
+        "prompt", "raw", "receive", "received_ns", "received_unix_ns", "response_backend", "route", "rule", "runtime",
+        "saved_nano", "sensitivity", "settled", "status", "stream", "trace", "usage", "value",
     )  # fmt: skip
 
     def __init__(
@@ -125,24 +156,29 @@ class Exchange:
         runtime: Any,
         received_ns: int,
         received_unix_ns: int,
+        receive: "Receive | None" = None,
     ) -> None:
         # server
         self.id = id
         self.endpoint = endpoint
-        self.headers = headers                 # lower-case look-up (CIMultiDictProxy)
-        self.raw = raw                         # the request's bytes, never changed
-        self.body = body                       # parsed; stages that change it put a new dict here (messages rendered)
-        self.runtime = runtime                 # turnout_sidecar.runtime.Runtime
-        self.received_ns = received_ns         # monotonic
+        self.headers = headers  # lower-case look-up (CIMultiDictProxy)
+        self.runtime = runtime  # turnout_sidecar.runtime.Runtime
+        self.received_ns = received_ns  # monotonic
         self.received_unix_ns = received_unix_ns
-        self.model: str = ""                   # the name asked for
+        self.receive = receive  # reads the body, once
+        # read_request
+        self.raw = raw  # the request's bytes, never changed
+        self.parsed = body  # as it was parsed, never changed
+        self.body = body  # as it is meant; a stage that changes it puts a new dict here
+        self.model: str = ""  # the name asked for
         self.stream: bool = False
-        self.include_usage: bool = False       # the client asked for the usage chunk itself
+        self.include_usage: bool = False  # the client asked for the usage chunk itself
         # authenticate
         self.caller: Caller | None = None
         # resolve_route
         self.route: snap.Route | None = None
         self.rule: snap.Rule | None = None
+        self.live_rule: Any = None  # turnout_sidecar.routing.LiveRule
         self.sensitivity: Sensitivity = "Internal"
         self.value: Value = "Normal"
         self.needs: frozenset[str] = frozenset()
@@ -150,23 +186,25 @@ class Exchange:
         self.prompt: PromptUse | None = None
         # look_up_cache
         self.cache_state: CacheState = "bypass"
-        self.cache_reason: str = ""            # why bypass, for the log
+        self.cache_reason: str = ""  # why bypass, for the log
         self.exact_key: str = ""
         self.context_key: str = ""
-        self.saved_nano: int | None = None     # on a hit: what the answer had cost
+        self.saved_nano: int | None = None  # on a hit: what the answer had cost
         # call_upstream
         self.attempts: list[Attempt] = []
-        self.response_backend: str = ""        # provider/model; on a hit the one that made the answer
-        self.usage: Usage | None = None        # of the answer that was given
-        self.cost_nano: int | None = None      # of all attempts; None: some part is unpriced
+        self.response_backend: str = ""  # provider/model; on a hit the one that made the answer
+        self.usage: Usage | None = None  # of the answer that was given
+        self.cost_nano: int | None = None  # of all attempts; None: some part is unpriced
         # record
         self.status: int = 0
-        self.error: str | None = None          # low-cardinality
+        self.error: str | None = None  # low-cardinality
         self.settled = False
-        self.aborted = False                   # the stream did not end as it should
+        self.aborted = False  # the stream did not end as it should
         self.client_gone = False
-        self.trace: Any = None                 # turnout_sidecar.ports.telemetry.CallTrace
+        self.trace: Any = None  # turnout_sidecar.ports.telemetry.CallTrace
 
 
+Receive = Callable[[int], Awaitable[bytes]]
+"""Reads the request's body, decoded, of at most so many bytes; raises CallError (413, 415, 400, 408)."""
 Proceed = Callable[[Exchange], Awaitable[Response]]
 Stage = Callable[[Exchange, Proceed], Awaitable[Response]]

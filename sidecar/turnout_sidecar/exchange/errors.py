@@ -36,7 +36,10 @@ _KINDS = {
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
+    405: "invalid_request_error",
+    408: "request_timeout",
     413: "request_too_large",
+    415: "invalid_request_error",
     422: "unprocessable_answer",
     429: "rate_limit_error",
     502: "upstream_error",
@@ -52,7 +55,9 @@ def bad_request(message: str, *, param: str | None = None, code: str = "invalid_
 
 def not_found(model: str) -> CallError:
     """404: a model that is unknown or not allowed; the two are not told apart."""
-    return CallError(404, "model_not_found", f"The model {model[:256]!r} does not exist or you may not use it.", param="model")
+    return CallError(
+        404, "model_not_found", f"The model {model[:256]!r} does not exist or you may not use it.", param="model"
+    )
 
 
 def closed(route: str, reason: str) -> CallError:

@@ -1,0 +1,120 @@
+"""What a failed attempt means: whether it may be tried again, whether another backend may be, and what the caller is told.
+
+Rules: a caller's own mistake (400, 404, 422 ...) is passed on in the provider's words; a mistake of ours, such as
+credentials that a provider refuses, is a 502 and never the caller's 401; what a provider refuses (403, and a 400) is not
+taken to another one: a fallback never walks around a refusal. Messages name the backend and hold no credentials.
+"""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.ports.upstream import (
+    ConnectFailure,
+    UpstreamBodyTooLarge,
+    UpstreamClosed,
+    UpstreamError,
+    UpstreamProtocolError,
+    UpstreamTimeout,
+)
+from turnout_sidecar.retry import read_retry_after
+from turnout_sidecar.wire import openai_errors
+
+CONNECT_FAILURE = "ConnectFailure"
+RATE_LIMITED = "RateLimited"
+SERVER_ERROR = "ServerError"
+FIRST_TOKEN_TIMEOUT = "FirstTokenTimeout"  # noqa: S105  the name of a reason
+
+_TOO_MANY = 429
+_REQUEST_TIMEOUT = 408
+_CREDENTIALS = frozenset({401, 402, 403, 407})
+_ELSEWHERE = frozenset({401, 402, 404, 408, 429})  # another backend may do better; 403 may be a refusal
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One failed attempt. `on` is its reason among `retry.on`, None: never tried again."""
+
+    label: str  # low cardinality, as error.type
+    error: CallError
+    on: str | None = None
+    retry_after: float | None = None  # seconds
+    goes_on: bool = True  # a Failover goes to the next backend, a Weighted draws again
+    may_have_worked: bool = False  # the provider may have charged for it
+
+
+def of_exception(error: UpstreamError, backend: str, *, stream: bool) -> Failure:
+    """The upstream, or the way to it, failed before an answer was there."""
+    if isinstance(error, ConnectFailure):
+        return Failure("connect_failure", _bad_gateway(backend, "could not be reached"), CONNECT_FAILURE)
+    if isinstance(error, UpstreamTimeout):
+        return _of_timeout(error, backend, stream=stream)
+    if isinstance(error, UpstreamBodyTooLarge):
+        return Failure("too_large", _bad_gateway(backend, "sent too large an answer"), may_have_worked=True)
+    if isinstance(error, UpstreamClosed):
+        what = "broke off its answer" if error.reply_started else "closed the connection without an answer"
+        return Failure("closed", _bad_gateway(backend, what), SERVER_ERROR, may_have_worked=True)
+    what = "sent what is no HTTP reply" if isinstance(error, UpstreamProtocolError) else "failed"
+    return Failure("protocol_error", _bad_gateway(backend, what), SERVER_ERROR, may_have_worked=True)
+
+
+def _of_timeout(error: UpstreamTimeout, backend: str, *, stream: bool) -> Failure:
+    if error.kind == "connect":
+        return Failure("connect_timeout", _timeout(backend, "could not be reached in time"), CONNECT_FAILURE)
+    if stream:
+        late = _timeout(backend, "gave no first token in time")
+        return Failure("first_token_timeout", late, FIRST_TOKEN_TIMEOUT, may_have_worked=True)
+    return Failure("timeout", _timeout(backend, "did not answer in time"), may_have_worked=True)
+
+
+def of_status(status: int, headers: Mapping[str, str], body: bytes, backend: str, now_unix_ns: int) -> Failure:
+    """The provider answered with an error."""
+    label = str(status)
+    if status < 400 or status >= 500:  # noqa: PLR2004  a redirect is no answer either
+        after = _retry_after(headers, now_unix_ns)
+        return Failure(label, _bad_gateway(backend, f"answered {status}"), SERVER_ERROR, after)
+    if status in _CREDENTIALS:
+        refused = CallError(502, "upstream_refused", f"{backend} refused the gateway's own credentials ({status}).")
+        return Failure(label, refused, goes_on=status in _ELSEWHERE)
+    if status == _REQUEST_TIMEOUT:
+        return Failure(label, _timeout(backend, "answered 408"), SERVER_ERROR)
+    said = openai_errors.read(body)
+    if status == _TOO_MANY:
+        return _rate_limited(said, backend, _retry_after(headers, now_unix_ns))
+    message = said.message or f"{backend} answered {status}."
+    error = CallError(status, said.code or "upstream_error", message, param=said.param, kind=said.type or None)
+    return Failure(label, error, goes_on=status in _ELSEWHERE)
+
+
+def of_event(error: object, backend: str) -> Failure:
+    """The first event of a stream is an error."""
+    said = openai_errors.of_object(error)
+    what = f"ended its stream with an error: {said.message}" if said.message else "ended its stream with an error"
+    return Failure("stream_error", _bad_gateway(backend, what), SERVER_ERROR, may_have_worked=True)
+
+
+def not_an_answer(backend: str, why: str) -> Failure:
+    """A 200 that holds no answer."""
+    return Failure(
+        "invalid_answer", _bad_gateway(backend, f"gave no answer: {why}"), SERVER_ERROR, may_have_worked=True
+    )
+
+
+def _rate_limited(said: openai_errors.ProviderError, backend: str, after: float | None) -> Failure:
+    headers = {} if after is None else {"retry-after": str(math.ceil(after))}
+    message = said.message or f"{backend} takes no more calls now (429)."
+    code = said.code or "rate_limit_exceeded"
+    return Failure("429", CallError(429, code, message, kind=said.type or None, headers=headers), RATE_LIMITED, after)
+
+
+def _retry_after(headers: Mapping[str, str], now_unix_ns: int) -> float | None:
+    return read_retry_after(headers.get("retry-after"), headers.get("retry-after-ms"), now_unix_ns)
+
+
+def _bad_gateway(backend: str, what: str) -> CallError:
+    return CallError(502, "upstream_error", f"{backend} {what}.")
+
+
+def _timeout(backend: str, what: str) -> CallError:
+    return CallError(504, "upstream_timeout", f"{backend} {what}.")

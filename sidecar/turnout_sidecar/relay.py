@@ -1,0 +1,138 @@
+"""A provider's stream on its way to the caller: whole events as they come, read along, and settled however it ends.
+
+Rules: nothing waits but for the rest of its own event; a stream that does not end with its terminal event ends with an
+error event, never as if all were well; whoever stops listening has the upstream closed at once, and what had come until
+then is counted as an estimate.
+"""
+
+from collections.abc import AsyncIterator
+
+from turnout_sidecar.exchange import usage as money
+from turnout_sidecar.exchange.call import Attempt, Exchange
+from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.exchange.usage import Usage
+from turnout_sidecar.ports.clock import Clock
+from turnout_sidecar.ports.upstream import UpstreamError, UpstreamResponse, UpstreamTimeout
+from turnout_sidecar.wire import openai_errors, tokens
+from turnout_sidecar.wire.openai import NotAnAnswer, StreamTap
+
+
+class Relay:
+    """The answer of one attempt as a stream; see `exchange.call.ByteStream`. `first` has been read already."""
+
+    __slots__ = ("_attempt", "_clock", "_exchange", "_first", "_over", "_pieces", "_reply", "_tap")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        attempt: Attempt,
+        reply: UpstreamResponse,
+        pieces: AsyncIterator[bytes],
+        tap: StreamTap,
+        first: bytes,
+        clock: Clock,
+    ) -> None:
+        self._exchange = exchange
+        self._attempt = attempt
+        self._reply = reply
+        self._pieces = pieces
+        self._tap = tap
+        self._first = first
+        self._clock = clock
+        self._over = False
+        self._note_error()
+
+    def __aiter__(self) -> "Relay":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next whole events."""
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            return await self._next()
+        except (UpstreamError, NotAnAnswer) as error:
+            return await self._broken(error)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Let go of the upstream; what has not ended by now has lost its listener."""
+        if not self._over:
+            self._settle("client_gone")
+            await self._reply.close()
+
+    async def _next(self) -> bytes:
+        async for piece in self._pieces:
+            if self._tap.done:
+                continue  # nothing follows the end
+            frames = self._tap.feed(piece)
+            self._note_error()
+            if frames:
+                return frames
+        last = self._tap.finish()
+        if not self._tap.done and self._tap.error is None:
+            return await self._broken(None)
+        self._settle(None if self._tap.error is None else "stream_error")
+        await self._reply.close()
+        if not last:
+            raise StopAsyncIteration
+        return last
+
+    async def _broken(self, error: Exception | None) -> bytes:
+        """The event that says so; after the end nothing more is said."""
+        done = self._tap.done
+        late = isinstance(error, UpstreamTimeout)
+        if not done:
+            self._exchange.aborted = True
+        self._settle(None if done else "stream_idle_timeout" if late else "stream_broken")
+        await self._reply.close()
+        if done or self._tap.error is not None:
+            raise StopAsyncIteration
+        backend = self._attempt.name
+        if late:
+            return openai_errors.frame(
+                CallError(504, "upstream_timeout", f"{backend} paused for too long in its answer.")
+            )
+        what = "sent an answer that cannot be read" if isinstance(error, NotAnAnswer) else "broke off its answer"
+        return openai_errors.frame(CallError(502, "upstream_incomplete", f"{backend} {what}."))
+
+    def _note_error(self) -> None:
+        if self._tap.error is not None:
+            self._exchange.aborted = True
+
+    def _settle(self, error: str | None) -> None:
+        self._over = True
+        self._first = b""
+        exchange, attempt, tap = self._exchange, self._attempt, self._tap
+        attempt.ended_ns = self._clock.monotonic_ns()
+        attempt.error = error
+        attempt.response_model = tap.model
+        attempt.response_id = tap.id
+        attempt.finish_reasons = tap.finish_reasons
+        attempt.usage = complete(tap.usage, exchange, tap.estimate_output())
+        attempt.cost_nano = money.cost(attempt.usage, attempt.model.price)
+        exchange.usage = attempt.usage
+        if error is not None:
+            exchange.aborted = True
+            exchange.error = error
+
+
+def complete(reported: Usage | None, exchange: Exchange, output: int) -> Usage:
+    """What was reported; what was not is estimated, and the whole marked so."""
+    if reported is not None and reported.input is not None and reported.output is not None:
+        return reported
+    estimate = Usage(input=tokens.of_request(exchange.body), output=output, estimated=True)
+    if reported is None:
+        return estimate
+    return Usage(
+        input=estimate.input if reported.input is None else reported.input,
+        output=estimate.output if reported.output is None else reported.output,
+        cached_input=reported.cached_input,
+        reasoning=reported.reasoning,
+        estimated=True,
+    )

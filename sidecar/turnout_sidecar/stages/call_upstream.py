@@ -1,0 +1,191 @@
+"""The innermost step: choose a backend, ask it, try again or elsewhere, and count every attempt.
+
+Rules (design, "Retries"): `attempts` retries on one backend, within its retry budget; going on to the next backend of a
+Failover draws on no budget, and a Weighted rule draws once more among the rest; nothing is tried again once a byte of the
+answer may have reached the caller; one deadline is over all of it. A long `Retry-After` is honoured by asking another
+backend where there is one, and by waiting where there is none and the deadline allows it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from turnout_sidecar import failures, routing
+from turnout_sidecar.exchange import usage as money
+from turnout_sidecar.exchange.call import Attempt, Exchange, Response
+from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.exchange.usage import Usage
+from turnout_sidecar.failures import Failure
+from turnout_sidecar.ports.clock import Clock, Dice
+from turnout_sidecar.ports.upstream import Upstream, UpstreamError, UpstreamResponse
+from turnout_sidecar.relay import Relay, complete
+from turnout_sidecar.retry import RetryBudgets, wait_seconds
+from turnout_sidecar.routing import LiveBackend
+from turnout_sidecar.upstream_call import returned_headers, upstream_request
+from turnout_sidecar.wire import tokens
+from turnout_sidecar.wire.openai import NotAnAnswer, StreamTap, estimate_output, read_unary
+
+CONNECT_SECONDS = 5.0
+LONG_WAIT_SECONDS = 2.0  # rather another backend than a longer wait
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+_ERROR_BYTES = 1024 * 1024
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class CallUpstream:
+    """The end of the pipeline."""
+
+    def __init__(
+        self, upstream: Upstream, *, clock: Clock, dice: Dice, budgets: RetryBudgets, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._upstream = upstream
+        self._clock = clock
+        self._dice = dice
+        self._budgets = budgets
+        self._sleep = sleep
+
+    async def __call__(self, exchange: Exchange) -> Response:
+        """Fills in attempts, usage and the backend. Raises CallError 503, 502, 504, 429 or the provider's own 4xx."""
+        assert exchange.route is not None  # noqa: S101  resolve_route comes before
+        found = routing.candidates(exchange)
+        deadline = exchange.received_ns + exchange.route.timeouts.request_ms * 1_000_000
+        failure: Failure | None = None
+        left = len(found)
+        for backend in routing.order(exchange, found, self._dice):
+            left -= 1
+            outcome = await self._on_backend(exchange, backend, deadline, others=left > 0)
+            if isinstance(outcome, Response):
+                return outcome
+            failure = outcome
+            if not failure.goes_on or self._clock.monotonic_ns() >= deadline:
+                break
+        assert failure is not None  # noqa: S101  there is one candidate at least
+        raise failure.error
+
+    async def _on_backend(
+        self, exchange: Exchange, backend: LiveBackend, deadline: int, *, others: bool
+    ) -> Response | Failure:
+        """Ask it, and again as often as the route allows."""
+        assert exchange.route is not None  # noqa: S101
+        retry = exchange.route.retry
+        self._budgets.called(backend.name, self._clock.monotonic_ns())
+        retries = 0
+        while True:
+            outcome = await self._attempt(exchange, backend, deadline)
+            if isinstance(outcome, Response) or outcome.on not in retry.on or retries >= retry.attempts:
+                return outcome
+            wait = wait_seconds(retries, outcome.retry_after, self._dice)
+            now = self._clock.monotonic_ns()
+            if now + wait * 1e9 >= deadline or (others and wait > LONG_WAIT_SECONDS):
+                return outcome
+            if not self._budgets.take(backend.name, retry.budget_percent, now):
+                return outcome
+            await self._sleep(wait)
+            retries += 1
+
+    async def _attempt(self, exchange: Exchange, backend: LiveBackend, deadline: int) -> Response | Failure:
+        now = self._clock.monotonic_ns()
+        attempt = Attempt(len(exchange.attempts) + 1, backend.provider, backend.model, now)
+        exchange.attempts.append(attempt)
+        exchange.response_backend = backend.name
+        try:
+            outcome = await self._send(exchange, backend, attempt, deadline)
+        except UpstreamError as error:
+            outcome = failures.of_exception(error, backend.name, stream=exchange.stream)
+        except CallError as error:
+            self._end(attempt, error.code, None)
+            raise
+        except BaseException:
+            self._end(attempt, "client_gone", _input_only(exchange))
+            exchange.usage = attempt.usage
+            raise
+        if isinstance(outcome, Failure):
+            attempt.retry_after = outcome.retry_after
+            self._end(attempt, outcome.label, _input_only(exchange) if outcome.may_have_worked else None)
+        return outcome
+
+    async def _send(
+        self, exchange: Exchange, backend: LiveBackend, attempt: Attempt, deadline: int
+    ) -> Response | Failure:
+        request = upstream_request(exchange, backend, attempt)
+        if exchange.stream and exchange.route is not None:
+            deadline = min(deadline, attempt.started_ns + exchange.route.timeouts.first_token_ms * 1_000_000)
+        left = self._left(deadline)
+        reply = await self._upstream.send(request, connect_timeout=min(CONNECT_SECONDS, left), headers_timeout=left)
+        attempt.status = status = reply.status
+        good = 200 <= status < 300  # noqa: PLR2004
+        if good and exchange.stream and reply.headers.get("content-type", "").startswith("text/event-stream"):
+            return await self._stream(exchange, attempt, reply, deadline)
+        try:
+            body = await reply.read(MAX_REPLY_BYTES if good else _ERROR_BYTES, timeout=self._left(deadline))
+        finally:
+            await reply.close()
+        if not good:
+            return failures.of_status(status, reply.headers, body, backend.name, self._clock.unix_ns())
+        return self._whole(exchange, attempt, reply, body)
+
+    def _whole(self, exchange: Exchange, attempt: Attempt, reply: UpstreamResponse, body: bytes) -> Response | Failure:
+        try:
+            facts = read_unary(body)
+        except NotAnAnswer as error:
+            return failures.not_an_answer(attempt.name, str(error))
+        usage = facts.usage
+        if usage is None or usage.input is None or usage.output is None:
+            usage = complete(usage, exchange, estimate_output(body))
+        attempt.response_model = facts.model
+        attempt.response_id = facts.id
+        attempt.finish_reasons = facts.finish_reasons
+        self._end(attempt, None, usage)
+        exchange.usage = usage
+        headers = returned_headers(reply.headers)
+        headers["content-type"] = "application/json"
+        return Response(reply.status, headers=headers, body=body)
+
+    async def _stream(
+        self, exchange: Exchange, attempt: Attempt, reply: UpstreamResponse, deadline: int
+    ) -> Response | Failure:
+        """Wait for the first whole event: until then another attempt can take its place."""
+        assert exchange.route is not None  # noqa: S101
+        tap = StreamTap(strip_usage=not exchange.include_usage)
+        idle = exchange.route.timeouts.stream_idle_ms / 1000
+        pieces = reply.iter_any(first_timeout=self._left(deadline), idle_timeout=idle)
+        first = b""
+        try:
+            async for piece in pieces:
+                first = tap.feed(piece)
+                if first:
+                    break
+            else:
+                await reply.close()
+                return failures.not_an_answer(attempt.name, "an empty stream")
+        except NotAnAnswer as error:
+            await reply.close()
+            return failures.not_an_answer(attempt.name, str(error))
+        except BaseException:
+            await reply.close()
+            raise
+        if tap.error is not None and not tap.began:
+            await reply.close()
+            return failures.of_event(tap.error, attempt.name)
+        attempt.first_token_ns = self._clock.monotonic_ns()
+        headers = returned_headers(reply.headers)
+        headers["content-type"] = "text/event-stream; charset=utf-8"
+        headers["cache-control"] = "no-cache"
+        return Response(
+            reply.status, headers=headers, stream=Relay(exchange, attempt, reply, pieces, tap, first, self._clock)
+        )
+
+    def _left(self, deadline: int) -> float:
+        return max(0.001, (deadline - self._clock.monotonic_ns()) / 1e9)
+
+    def _end(self, attempt: Attempt, error: str | None, usage: Usage | None) -> None:
+        """Settle the attempt. No usage: the provider did nothing that it could charge for."""
+        attempt.ended_ns = self._clock.monotonic_ns()
+        attempt.error = error
+        attempt.usage = usage
+        attempt.cost_nano = 0 if usage is None else money.cost(usage, attempt.model.price)
+
+
+def _input_only(exchange: Exchange) -> Usage:
+    """What a provider that read the call and then failed, or was left, may charge for: nothing of an answer was seen."""
+    return Usage(input=tokens.of_request(exchange.body), output=0, estimated=True)
