@@ -72,7 +72,7 @@ class Variables:
             self._measure(filled)
         error = next(self._validator.iter_errors(filled), None)
         if error is not None:
-            raise _described(error)
+            raise _described(error, filled)
         return filled
 
     def _measure(self, values: dict[str, Any]) -> None:
@@ -134,7 +134,7 @@ def _has_defaults(schema: Any) -> bool:
     return isinstance(schema, list) and any(_has_defaults(inner) for inner in schema)
 
 
-def _described(error: jsonschema_rs.ValidationError) -> VariableError:
+def _described(error: jsonschema_rs.ValidationError, filled: dict[str, Any]) -> VariableError:
     """The first thing that is wrong, at the variable that it is about."""
     path = tuple(error.instance_path)
     kind = error.kind
@@ -143,13 +143,19 @@ def _described(error: jsonschema_rs.ValidationError) -> VariableError:
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
         return VariableError((*path, kind.unexpected[0][:256]), "is not a variable of this prompt")
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.FalseSchema):
-        if error.schema_path[-1:] == ["additionalProperties"] and isinstance(error.instance, dict) and error.instance:
-            return VariableError((*path, next(iter(error.instance))[:256]), "is not a variable of this prompt")
+        if error.schema_path[-1:] == ["additionalProperties"]:  # the first one is what was looked at
+            return VariableError((*path, _first_member(filled, path)[:256]), "is not a variable of this prompt")
         return VariableError(path, "may not be given")
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.PropertyNames):
         return VariableError(path, "has a member whose name is not allowed")
     message = _one_line(error.message)
     return VariableError(path, message if _MASK in message else f"does not fit the schema ({kind.name})")
+
+
+def _first_member(values: Any, path: tuple[str | int, ...]) -> str:
+    for part in path:
+        values = values[part]
+    return str(next(iter(values)))
 
 
 def _refused(error: jsonschema_rs.ValidationError) -> SchemaError:
