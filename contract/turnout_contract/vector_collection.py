@@ -14,9 +14,11 @@ PREFIX = "turnout_"
 VECTOR = "question"
 """The name of the one vector. Named, since a point may lack a named vector: exact-only entries do."""
 TENANT_FIELD = "partition"
+SPACE_FIELD = "space"
+"""Partition and context in one value (`space`), so that a search needs one exact condition for both."""
 INDEXES: dict[str, Literal["keyword", "float"]] = {
     TENANT_FIELD: "keyword",
-    "context_key": "keyword",
+    SPACE_FIELD: "keyword",
     "expires_at": "float",
     "created_at": "float",
 }
@@ -34,6 +36,11 @@ def collection_name(namespace: str, embedder: str, dimension: int) -> str:
     Characters that a collection's name may not have become `-`, and a digest keeps such names apart.
     """
     return f"{PREFIX}{_plain(namespace)}_{_plain(embedder)}_{dimension}"
+
+
+def space(partition: str, context_key: str) -> str:
+    """The value of `SPACE_FIELD`: equal for entries that may be candidates for one another, else different."""
+    return hashlib.sha256(f"{len(partition)}:{partition}{context_key}".encode()).hexdigest()[:32]
 
 
 def _plain(text: str) -> str:

@@ -19,6 +19,8 @@ from turnout_sidecar.adapters import edge_protocol as protocol
 from turnout_sidecar.adapters.edge_shard import EdgeShard, StateInUse
 
 _PR_SET_PDEATHSIG = 1
+IDLE = 10.0
+"""Seconds without a look-up after which nobody minds a pause."""
 
 
 def main(arguments: list[str]) -> int:
@@ -56,30 +58,33 @@ def _die_with(parent: int) -> bool:
 
 
 def _serve(connection: socket.socket, incoming: BinaryIO, shard: EdgeShard) -> None:
+    looked_up = -IDLE
     while (head := incoming.read(protocol.HEADER.size)) and len(head) == protocol.HEADER.size:
         (length,) = protocol.HEADER.unpack(head)
         body = incoming.read(length)
         if len(body) < length:
             return
         request = protocol.REQUESTS.decode(body)
+        if isinstance(request, protocol.Get | protocol.Search):
+            looked_up = protocol.monotonic()
         try:
-            reply = _answer(request, shard)
+            reply = _answer(request, shard, idle=protocol.monotonic() - looked_up >= IDLE)
         except BaseException as error:  # boundary: the engine's panics are no Exceptions; tell of it, then end
             connection.sendall(protocol.frame(protocol.Failed(request.number, f"the engine panicked: {error}"[:300])))
             raise
         connection.sendall(protocol.frame(reply))
 
 
-def _answer(request: protocol.Request, shard: EdgeShard) -> protocol.Done | protocol.Failed:
+def _answer(request: protocol.Request, shard: EdgeShard, *, idle: bool) -> protocol.Done | protocol.Failed:
     if isinstance(request, protocol.Get | protocol.Search) and protocol.monotonic() > request.deadline:
         return protocol.Failed(request.number, "too late")
     try:
-        return protocol.Done(request.number, protocol.raw(_carry_out(request, shard)))
+        return protocol.Done(request.number, protocol.raw(_carry_out(request, shard, idle=idle)))
     except Exception as error:  # noqa: BLE001  boundary: the engine raises bare Exceptions
         return protocol.Failed(request.number, f"{type(error).__name__}: {error}"[:300])
 
 
-def _carry_out(request: protocol.Request, shard: EdgeShard) -> object:
+def _carry_out(request: protocol.Request, shard: EdgeShard, *, idle: bool) -> object:
     match request:
         case protocol.Get():
             return shard.get(request.point)
@@ -94,7 +99,7 @@ def _carry_out(request: protocol.Request, shard: EdgeShard) -> object:
         case protocol.Remove():
             return shard.remove(request.points)
         case protocol.Tidy():
-            return shard.tidy()
+            return shard.tidy(idle=idle)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """The embedded Qdrant engine, opened on one folder. Runs in its own process only (see `edge_process`).
 
 The engine holds the interpreter while it works, and a damaged state may make it raise, panic or crash. Rules: the filter of a
-query is built here, in `_live`; no graph index is ever built (a flat search of 100,000 vectors takes 7 ms, building a graph
+query is built here, in `_within`; no graph index is ever built (a flat search of 100,000 vectors takes 7 ms, building a graph
 for 10,000 takes 14 s); a state that cannot be opened is moved aside, never deleted and never a reason not to start.
 """
 
 import array
 import contextlib
 import fcntl
+import itertools
 import shutil
 import time
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Any
 
 import qdrant_edge as engine
 
-from turnout_contract.vector_collection import INDEXES, TENANT_FIELD, VECTOR
+from turnout_contract.vector_collection import INDEXES, SPACE_FIELD, TENANT_FIELD, VECTOR, space
 
 TIDY_LEAST = 2000
 TIDY_SHARE = 0.3
+PATIENCE = 20_000
+"""So many writes or removals, and tidying no longer waits until nobody looks anything up."""
 CRASHES = 2
 _LOCK = "lock"
 _OPENING = "opening"
@@ -85,12 +88,16 @@ class EdgeShard:
     def search(
         self, partition: str, context_key: str, now: float, vector: bytes, limit: int
     ) -> list[tuple[str, float, Any]]:
-        """(id, cosine, payload) of the nearest live points."""
+        """(id, cosine, payload) of the nearest live points.
+
+        A condition on the time would double the cost of a flat search; so twice as many are fetched, and expired ones left out.
+        """
         query = engine.Query.Nearest(_floats(vector), using=VECTOR)
         found = self._shard.query(
-            engine.QueryRequest(limit=limit, query=query, filter=_live(partition, context_key, now), with_payload=True)
+            engine.QueryRequest(limit=2 * limit, query=query, filter=_within(partition, context_key), with_payload=True)
         )
-        return [(str(point.id), point.score, point.payload) for point in found]
+        live = (point for point in found if point.payload.get("expires_at", 0) > now)
+        return [(str(point.id), point.score, point.payload) for point in itertools.islice(live, limit)]
 
     def put(self, point: str, payload: dict[str, Any], vector: bytes) -> int:
         """Keep a point, in place of what has its id; 1."""
@@ -124,9 +131,14 @@ class EdgeShard:
         self._written += len(points)
         return len(points)
 
-    def tidy(self) -> bool:
-        """Rewrite the segments where many points were removed, then flush; whether anything was rewritten."""
+    def tidy(self, *, idle: bool) -> bool:
+        """Rewrite the segments where many points were removed, then flush; whether anything was rewritten.
+
+        Both hold the engine for up to seconds, and look-ups are bypassed meanwhile; so it waits until it is `idle`, for long.
+        """
         rewritten = False
+        if not idle and max(self._removed, self._written) < PATIENCE:
+            return rewritten
         held = self._shard.info().points_count
         if self._removed >= max(TIDY_LEAST, TIDY_SHARE * held):
             rewritten = self._shard.optimize()
@@ -143,14 +155,10 @@ class EdgeShard:
         self._lock.close()
 
 
-def _live(partition: str, context_key: str, now: float) -> Any:
-    """The filter of every search: the partition, the context, not expired."""
+def _within(partition: str, context_key: str) -> Any:
+    """The filter of every search: the partition and the context, in the one value that stands for both."""
     return engine.Filter(
-        must=[
-            engine.FieldCondition(TENANT_FIELD, match=engine.MatchValue(partition)),
-            engine.FieldCondition("context_key", match=engine.MatchValue(context_key)),
-            engine.FieldCondition("expires_at", range=engine.RangeFloat(gt=now)),
-        ]
+        must=[engine.FieldCondition(SPACE_FIELD, match=engine.MatchValue(space(partition, context_key)))]
     )
 
 

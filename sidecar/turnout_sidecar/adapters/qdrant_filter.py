@@ -7,13 +7,14 @@ context and the time; a selection for housekeeping names a partition or a time, 
 from qdrant_client import grpc, models
 from qdrant_client.conversions.conversion import GrpcToRest
 
-from turnout_contract.vector_collection import TENANT_FIELD
+from turnout_contract.vector_collection import SPACE_FIELD, TENANT_FIELD, space
 from turnout_sidecar.adapters.sweeping import Selection
 
 
 def live(partition: str, context_key: str, now: float) -> grpc.Filter:
     """What a search may find: entries of the partition and context that have not expired."""
-    return grpc.Filter(must=[_equal(TENANT_FIELD, partition), _equal("context_key", context_key), _range(gt=now)])
+    within = _equal(SPACE_FIELD, space(partition, context_key))
+    return grpc.Filter(must=[_equal(TENANT_FIELD, partition), within, _range(gt=now)])
 
 
 def selected(selection: Selection) -> grpc.Filter:

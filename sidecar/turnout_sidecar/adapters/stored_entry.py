@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from turnout_contract.vector_collection import SPACE_FIELD, space
 from turnout_sidecar.ports.store import Candidate, Entry, StoreUnavailable
 
 Objection = Literal["foreign", "other_key", "expired", "malformed"]
@@ -54,6 +55,7 @@ def to_payload(entry: Entry) -> dict[str, str | float]:
     """The payload of an entry. Text that is no Unicode (lone surrogates) is stored with `?` in their place."""
     return {
         "partition": entry.partition,
+        SPACE_FIELD: space(entry.partition, entry.context_key),
         "exact_key": entry.exact_key,
         "context_key": entry.context_key,
         "question": entry.question.encode("utf-8", "replace").decode(),

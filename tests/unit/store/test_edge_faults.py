@@ -23,10 +23,9 @@ VECTOR = np.ones(4, np.float32)
 COLLECTION = "turnout_test"
 
 
-def entry(number: int = 0, partition: str = "p") -> Entry:
-    return Entry(
-        entry_id(partition, str(number)), partition, str(number), "c", "?", b"a", time.time() + 3600, time.time()
-    )
+def entry(number: int = 0, partition: str = "p", answer: bytes = b"a") -> Entry:
+    now = time.time()
+    return Entry(entry_id(partition, str(number)), partition, str(number), "c", "?", answer, now + 3600, now)
 
 
 @asynccontextmanager
@@ -249,24 +248,40 @@ async def test_a_state_that_cannot_be_written_is_unavailable_and_no_error(tmp_pa
     await store.close()
 
 
-async def test_removed_space_is_given_back(tmp_path: Path) -> None:
+async def fill(store: QdrantEdgeStore, count: int) -> None:
+    rng = np.random.default_rng(1)
+    for start in range(0, count, 100):
+        batch = (entry(number, answer=b"x" * 3000) for number in range(start, start + 100))
+        await asyncio.gather(*(store.put(each, rng.normal(size=4).astype(np.float32)) for each in batch))
+
+
+def disk(directory: Path) -> int:
+    """Blocks that its segments take (files of the engine are large and mostly holes)."""
+    return sum(file.stat().st_blocks for file in (directory / COLLECTION / "shard" / "segments").rglob("*"))
+
+
+async def test_removed_space_is_given_back_when_nobody_looks_anything_up(tmp_path: Path) -> None:
     async with running(tmp_path) as store:
-        rng = np.random.default_rng(1)
-        for start in range(0, 3000, 100):
-            await asyncio.gather(
-                *(
-                    store.put(entry(number), rng.normal(size=4).astype(np.float32))
-                    for number in range(start, start + 100)
-                )
-            )
+        await fill(store, 3000)
+        before = disk(tmp_path)
         assert await store.sweep(0, lambda _: 10) == 2990
+        assert disk(tmp_path) < before / 2
         left = [number for number in range(3000) if await store.get("p", str(number)) is not None]
         assert len(left) == 10
-        near = await store.search("p", "c", VECTOR, 20)
-        assert len(near) == 10
+        assert len(await store.search("p", "c", VECTOR, 20)) == 10
         kill(store)
         await until(lambda: store.child.restarts == 1)
         assert await store.child.start(30)
+        assert len(await store.search("p", "c", VECTOR, 20)) == 10
+
+
+async def test_space_is_not_given_back_while_somebody_looks_things_up(tmp_path: Path) -> None:
+    async with running(tmp_path) as store:
+        await fill(store, 3000)
+        before = disk(tmp_path)
+        assert await store.get("p", "0") is not None
+        assert await store.sweep(0, lambda _: 10) == 2990
+        assert disk(tmp_path) > before / 2
         assert len(await store.search("p", "c", VECTOR, 20)) == 10
 
 
