@@ -1,0 +1,179 @@
+"""The API server, as the operator uses it: one request, in a worker thread.
+
+Why: the official client brings every way of logging in (in the cluster, by kubeconfig, by exec plugins); its generated models
+bring nothing that plain JSON does not have, so requests are made of paths and plain data.
+
+Rules: the adapter blocks and belongs in a worker thread (`AsyncKube`); nothing is retried here, whoever asks knows whether he
+may ask again; every failure is an `ApiError`, with status 0 where there was no answer.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import kubernetes
+import urllib3
+
+Json = dict[str, Any]
+
+APPLY = "application/apply-patch+yaml"
+FIELD_MANAGER = "turnout"
+WORKLOAD_MANAGER = "turnout-operator"
+HTTP_BAD_REQUEST = 400
+NOT_FOUND = 404
+CONFLICT = 409
+
+
+class ApiError(Exception):
+    """The API server's refusal: HTTP status (0: no answer), the reason of its Status object, and its message."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class Kube(Protocol):
+    """One request at an API server."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+        seconds: float = 10.0,
+    ) -> Json:
+        """Send it and return the answer. Raises ApiError. Blocks, for `seconds` at most."""
+        ...
+
+
+def configure(kubeconfig: Path | None) -> Any:
+    """A client configuration of a kubeconfig, or of the pod's service account. Raises ConfigException."""
+    configuration = kubernetes.client.Configuration()
+    if kubeconfig is not None:
+        load: Any = kubernetes.config.load_kube_config
+        load(config_file=str(kubeconfig), client_configuration=configuration, persist_config=False)
+    else:
+        load = kubernetes.config.load_incluster_config
+        load(client_configuration=configuration)
+    configuration.retries = False
+    configuration.connection_pool_maxsize = 32
+    return configuration
+
+
+class ClusterKube:
+    """The real API server, by the official client. Safe to share between threads."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._client = kubernetes.client.ApiClient(configuration)
+        self._client.user_agent = "turnout-operator"
+        self._host = str(configuration.host).rstrip("/")
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+        seconds: float = 10.0,
+    ) -> Json:
+        """See `Kube.request`."""
+        headers = {"accept": "application/json", **self._client.default_headers}
+        data: Any = None
+        if body is not None:
+            headers["Content-Type"] = content_type
+            data = body if content_type == "application/json" else json.dumps(body).encode()
+        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, data)
+        url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            answer: Any = self._client.call_api(
+                method, url, headers, data, _request_timeout=(min(seconds, 5.0), seconds)
+            )
+            content = answer.read()
+        except kubernetes.client.ApiException as error:
+            raise ApiError(error.status or 0, "NoAnswer", str(error.reason)) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ApiError(0, "NoAnswer", str(error)) from error
+        if answer.status >= HTTP_BAD_REQUEST:
+            raise _refusal(answer.status, content)
+        parsed: Json = json.loads(content) if content else {}
+        return parsed
+
+
+def _refusal(status: int, content: bytes) -> ApiError:
+    try:
+        parsed = json.loads(content)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        return ApiError(status, "Unknown", content[:500].decode(errors="replace"))
+    return ApiError(status, str(parsed.get("reason") or "Unknown"), str(parsed.get("message") or ""))
+
+
+def list_all(kube: Kube, path: str, *, chunk: int = 500, selector: str = "") -> Iterator[Json]:
+    """Every object of a list, fetched in chunks. Raises ApiError (410 where the list went stale between two chunks)."""
+    query = {"limit": str(chunk)}
+    if selector:
+        query["labelSelector"] = selector
+    while True:
+        page = kube.request("GET", path, query=query, seconds=60.0)
+        yield from page.get("items") or ()
+        token = (page.get("metadata") or {}).get("continue")
+        if not token:
+            return
+        query["continue"] = token
+
+
+def apply(kube: Kube, path: str, body: Json, *, manager: str, force: bool = True) -> Json:
+    """Server-side apply. Raises ApiError (409 where another manager owns a field, or the uid is another)."""
+    query = {"fieldManager": manager, "force": str(force).lower()}
+    return kube.request("PATCH", path, query=query, body=body, content_type=APPLY)
+
+
+class AsyncKube:
+    """A `Kube` for the event loop: each request in a thread of the given executor."""
+
+    def __init__(self, kube: Kube, executor: Executor) -> None:
+        self.kube = kube
+        self._executor = executor
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+        seconds: float = 10.0,
+    ) -> Json:
+        """See `Kube.request`; does not block."""
+        call = partial(
+            self.kube.request, method, path, query=query, body=body, content_type=content_type, seconds=seconds
+        )
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    async def apply(self, path: str, body: Json, *, manager: str, force: bool = True) -> Json:
+        """See `apply`; does not block."""
+        query = {"fieldManager": manager, "force": str(force).lower()}
+        return await self.request("PATCH", path, query=query, body=body, content_type=APPLY)
+
+    async def list_all(self, path: str, *, selector: str = "") -> list[Json]:
+        """See `list_all`; does not block."""
+        call = partial(_listed, self.kube, path, selector)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+
+def _listed(kube: Kube, path: str, selector: str) -> list[Json]:
+    return list(list_all(kube, path, selector=selector))

@@ -1,0 +1,171 @@
+"""What only the leader does: compile what is dirty, publish it, say so in status, keep workloads.
+
+A term begins with every namespace dirty and nothing remembered, so that nothing depends on the leader before. The compilation has
+a thread of its own; everything else here runs in the event loop and returns at once.
+
+Rules: whatever fails is tried again by its own queue; the result of a compilation that outlived our term is thrown away.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from turnout_operator.compile import Defaults, Inputs
+from turnout_operator.compiling import Compiled, compiled, facts
+from turnout_operator.crd_guard import CrdGuard
+from turnout_operator.metrics import Metrics
+from turnout_operator.publish.collections import CollectionKeeper
+from turnout_operator.publish.publisher import Publisher
+from turnout_operator.queue import DebounceQueue, Work
+from turnout_operator.settings import OperatorSettings
+from turnout_operator.status.engine import Standing, StatusEngine
+from turnout_operator.store import Store
+from turnout_operator.workloads.keeper import WorkloadKeeper
+
+_log = logging.getLogger(__name__)
+
+
+class Rooms(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the leader works with. `collections` None: there is no shared Qdrant."""
+
+    store: Store
+    guard: CrdGuard
+    publisher: Publisher
+    engine: StatusEngine
+    workloads: WorkloadKeeper
+    collections: CollectionKeeper | None
+
+
+class Leader:
+    """Compiles and hands on, while `epoch` says that we lead. `ca` is the bundle that gateways are to trust."""
+
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        defaults: Defaults,
+        rooms: Rooms,
+        *,
+        epoch: Callable[[], int | None],
+        ca: Callable[[], str],
+        monotonic: Callable[[], float],
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._defaults = defaults
+        self._rooms = rooms
+        self._epoch = epoch
+        self._ca = ca
+        self._monotonic = monotonic
+        self._metrics = metrics
+        self._queue = DebounceQueue(quiet=settings.debounce.quiet, most=settings.debounce.most)
+        self._woken = asyncio.Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
+        self._changed_at: dict[str, tuple[str, float]] = {}
+
+    # --- what happens
+
+    def dirty(self, namespaces: Iterable[str]) -> None:
+        """They must be compiled again; nothing while we do not lead, since a new term compiles everything."""
+        if self._epoch() is None:
+            return
+        now = self._monotonic()
+        for namespace in namespaces:
+            self._queue.mark(namespace, now)
+        self._woken.set()
+
+    def everything(self) -> None:
+        """Every namespace must be compiled again."""
+        self.dirty(self._rooms.store.namespaces())
+
+    def wanted_by(self, namespace: str) -> None:
+        """A gateway of that namespace is here; compile it, if it was not yet in this term."""
+        if self._rooms.publisher.wanted(namespace) is None:
+            self.dirty((namespace,))
+
+    def acknowledged(self, namespace: str, version: str) -> None:
+        """A gateway runs a version: how long did that take?"""
+        known = self._changed_at.get(namespace)
+        if known is not None and known[0] == version:
+            self._metrics.propagation.labels("ack").observe(self._monotonic() - known[1])
+
+    def forget(self) -> None:
+        """We lead no more."""
+        rooms = self._rooms
+        self._queue.forget()
+        self._changed_at.clear()
+        rooms.publisher.stop()
+        rooms.engine.forget()
+        rooms.workloads.forget()
+        if rooms.collections is not None:
+            rooms.collections.forget()
+
+    # --- at work
+
+    async def run(self) -> None:
+        """Compile what is dirty, until cancelled."""
+        while True:
+            self._woken.clear()
+            due_at = self._queue.next_at()
+            delay = None if due_at is None else max(0.0, due_at - self._monotonic())
+            try:
+                async with asyncio.timeout(delay):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            for work in self._queue.take(self._monotonic()):
+                await self._work(work)
+            self._metrics.queued.set(len(self._queue))
+
+    async def _work(self, work: Work) -> None:
+        failed = False
+        try:
+            await self._compile(work)
+        except Exception:  # noqa: BLE001  boundary: a compiler that fails on one namespace must not stop the others
+            failed = True
+            self._metrics.compile_failures.inc()
+            _log.exception("namespace %s could not be compiled: its gateways keep what they have", work.key)
+        finally:
+            self._queue.done(work.key, self._monotonic(), failed=failed)
+
+    async def _compile(self, work: Work) -> None:
+        namespace, epoch = work.key, self._epoch()
+        held = await self._rooms.guard.held(namespace)
+        if held or epoch is None:
+            return
+        inputs = self._rooms.store.inputs(namespace, self._defaults)
+        began = self._monotonic()
+        done = await asyncio.get_running_loop().run_in_executor(self._thread, compiled, inputs)
+        self._metrics.compile_seconds.observe(self._monotonic() - began)
+        self._metrics.propagation.labels("compile").observe(self._monotonic() - work.since)
+        if self._epoch() is not None:
+            self._hand_on(inputs, done, work.since)
+
+    def _hand_on(self, inputs: Inputs, done: Compiled, since: float) -> None:
+        namespace, rooms, result = inputs.namespace, self._rooms, done.result
+        if not done.too_large and rooms.publisher.want(
+            namespace, version=done.version, text=done.text, secrets=done.secrets, sources=done.sources
+        ):
+            self._changed_at[namespace] = (done.version, since)
+            self._metrics.propagation.labels("send").observe(self._monotonic() - since)
+        exists = rooms.store.namespace(namespace)
+        rooms.engine.compiled(
+            namespace,
+            Standing(
+                verdicts=tuple(result.verdicts),
+                wants_gateway=result.wants_gateway,
+                version=done.version,
+                unpublished=done.too_large,
+            ),
+        )
+        wants = result.wants_gateway
+        if wants or inputs.objects or inputs.broken or rooms.workloads.knows(namespace):
+            rooms.workloads.want(namespace, facts(inputs, done, self._settings, self._ca()) if wants else None)
+        if rooms.collections is not None:
+            cached = any(rule.cache is not None for route in result.snapshot.routes for rule in route.rules)
+            uses = wants and cached and result.snapshot.gateway.shared_qdrant
+            rooms.collections.want(namespace, wanted=uses)
+            if exists is not None and exists.terminating:
+                rooms.collections.gone(namespace)

@@ -1,0 +1,1 @@
+"""From verdicts and acknowledgements to the status of each object."""

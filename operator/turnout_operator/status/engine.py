@@ -1,0 +1,204 @@
+"""Keeps every object's status at what is true: recomputes a namespace when its verdicts or its gateways change.
+
+Nothing is remembered that cannot be derived again: verdicts come from the compiler, acknowledgements from the registry, the
+present status from the store. What was written and has not yet come back by the watch is laid over the store, so that a slow
+echo causes no second write.
+
+Rules: runs in the event loop, returns at once, writes through `StatusWriter`; a namespace is recomputed at most every
+`QUIET` seconds, however many gateways speak.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from turnout_contract.api.gateway import GatewayReport
+from turnout_contract.api.meta import Condition
+from turnout_operator.compile import Verdict
+from turnout_operator.publish.registry import GatewayView
+from turnout_operator.queue import DebounceQueue
+from turnout_operator.status.conditions import Scene, conditions, same
+from turnout_operator.status.writer import Write
+from turnout_operator.store import Store, Stored
+
+QUIET = 0.1
+MOST = 0.5
+ECHO_SECONDS = 5.0
+MOST_GATEWAYS = 200
+GATEWAY_KIND = "ModelGateway"
+
+
+class Writer(Protocol):
+    """Where statuses go."""
+
+    def write(self, write: Write) -> None:
+        """The status that an object is to have."""
+        ...
+
+    def settled(self, key: tuple[str, str, str]) -> None:
+        """The object has the status that it is to have."""
+        ...
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a namespace, beside its gateways."""
+
+    verdicts: tuple[Verdict, ...] = ()
+    wants_gateway: bool = False
+    version: str = ""
+    unpublished: str = ""
+
+
+class _Overlay(msgspec.Struct, frozen=True):
+    status: dict[str, Any]
+    over: dict[str, Any]
+    until: float
+
+
+class StatusEngine:
+    """Statuses of all namespaces. `views` says how a namespace's gateways stand, `settled` whether a take-over is long past."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        *,
+        views: Callable[[str], tuple[GatewayView, ...]],
+        leading: Callable[[], bool],
+        settled: Callable[[], bool],
+        monotonic: Callable[[], float],
+        timestamp: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._views = views
+        self._leading = leading
+        self._settled = settled
+        self._monotonic = monotonic
+        self._timestamp = timestamp
+        self._standing: dict[str, Standing] = {}
+        self._trouble: dict[str, str] = {}
+        self._overlays: dict[str, _Overlay] = {}
+        self._queue = DebounceQueue(quiet=QUIET, most=MOST)
+        self._woken = asyncio.Event()
+
+    # --- what happens
+
+    def compiled(self, namespace: str, standing: Standing) -> None:
+        """A namespace was compiled."""
+        self._standing[namespace] = standing
+        self.mark(namespace)
+
+    def workloads(self, namespace: str, trouble: str) -> None:
+        """What stands in the way of a namespace's workloads ("" nothing)."""
+        if self._trouble.get(namespace, "") != trouble:
+            self._trouble[namespace] = trouble
+            self.mark(namespace)
+
+    def mark(self, namespace: str) -> None:
+        """Its statuses may be other ones now."""
+        self._queue.mark(namespace, self._monotonic())
+        self._woken.set()
+
+    def mark_all(self) -> None:
+        """All of them may: a moment has come."""
+        for namespace in self._standing:
+            self.mark(namespace)
+
+    def forget(self) -> None:
+        """We do not lead: what was compiled is forgotten."""
+        self._standing.clear()
+        self._trouble.clear()
+        self._overlays.clear()
+        self._queue.forget()
+
+    # --- at work
+
+    async def run(self) -> None:
+        """Recompute what is marked, until cancelled."""
+        while True:
+            self._woken.clear()
+            due_at = self._queue.next_at()
+            delay = None if due_at is None else max(0.0, due_at - self._monotonic())
+            try:
+                async with asyncio.timeout(delay):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            for work in self._queue.take(self._monotonic()):
+                self.refresh(work.key)
+                self._queue.done(work.key, self._monotonic())
+                await asyncio.sleep(0)
+
+    def refresh(self, namespace: str) -> None:
+        """Recompute a namespace's statuses and write those that are not what they should be."""
+        standing = self._standing.get(namespace)
+        if standing is None or not self._leading():
+            return
+        views = self._views(namespace)
+        scene = Scene(
+            wants_gateway=standing.wants_gateway,
+            gateways=views,
+            settled=self._settled(),
+            workload_trouble=self._trouble.get(namespace, ""),
+            unpublished=standing.unpublished,
+        )
+        now = self._timestamp()
+        for verdict in standing.verdicts:
+            stored = self._store.get(verdict.namespace, verdict.kind, verdict.name)
+            if stored is None or (stored.uid, stored.generation) != (verdict.uid, verdict.generation):
+                continue  # it is another by now, and about to be compiled again
+            self._refresh_one(verdict, stored, scene, standing.version, now)
+
+    def _refresh_one(self, verdict: Verdict, stored: Stored, scene: Scene, version: str, now: str) -> None:
+        before = self._present(stored)
+        previous = _conditions(before)
+        wanted = conditions(verdict, scene, secrets=stored.secrets, previous=previous, now=now)
+        status: dict[str, Any] = {"conditions": msgspec.to_builtins(wanted)}
+        right = same(wanted, previous)
+        if verdict.kind == GATEWAY_KIND:
+            status["version"] = version
+            status["gateways"] = _reports(scene.gateways, before, now)
+            right = right and all(
+                (before.get(key) or type(value)()) == value for key, value in status.items() if key != "conditions"
+            )
+        write = Write(verdict.kind, verdict.namespace, verdict.name, verdict.uid, status)
+        if right:
+            if stored.uid not in self._overlays:
+                self._writer.settled(write.key)
+            return
+        self._overlays[stored.uid] = _Overlay({**before, **status}, stored.status, self._monotonic() + ECHO_SECONDS)
+        self._writer.write(write)
+
+    def _present(self, stored: Stored) -> dict[str, Any]:
+        """The object's status: what we wrote last, until the watch brings another or too much time has passed."""
+        overlay = self._overlays.get(stored.uid)
+        if overlay is None:
+            return stored.status
+        if overlay.over == stored.status and self._monotonic() < overlay.until:
+            return overlay.status
+        del self._overlays[stored.uid]
+        return stored.status
+
+
+def _conditions(status: dict[str, Any]) -> tuple[Condition, ...]:
+    found = []
+    for item in status.get("conditions") or ():
+        try:
+            found.append(msgspec.convert(item, Condition))
+        except msgspec.ValidationError:
+            continue  # not of our shape: it will be replaced
+    return tuple(found)
+
+
+def _reports(views: tuple[GatewayView, ...], before: dict[str, Any], now: str) -> list[dict[str, Any]]:
+    known = {str(report.get("pod")): report for report in before.get("gateways") or ()}
+    reports = []
+    for view in views[:MOST_GATEWAYS]:
+        old = known.get(view.pod, {})
+        since = str(old.get("since") or now) if old.get("state") == view.state else now
+        report = GatewayReport(pod=view.pod, state=view.state, version=view.version, since=since)
+        reports.append(msgspec.to_builtins(report))
+    return reports

@@ -1,0 +1,1 @@
+"""The gateways' Kubernetes objects, one set in each namespace that has a ModelRoute."""

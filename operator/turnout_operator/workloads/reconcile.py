@@ -1,0 +1,154 @@
+"""Makes a namespace's workloads what they should be, by server-side apply, and removes what is no longer wanted.
+
+It never touches what it did not create: an object of a name that we need which lacks our label is left alone and reported.
+`replicas` is applied by a manager of its own and without force: once somebody else (an autoscaler, `kubectl scale`) has set it,
+it is theirs.
+
+Rules: fixed names, so nothing is ever found by label alone and removed; deletions carry the uid that was looked at; blocks on
+the network only through `AsyncKube`.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from turnout_contract.protocol import SERVICE_ACCOUNT
+from turnout_operator.kube import CONFLICT, NOT_FOUND, WORKLOAD_MANAGER, ApiError, AsyncKube
+from turnout_operator.workloads.render import CA_CONFIG_MAP, NAME, OWNED_LABEL, SERVICE, Json
+
+REPLICAS_MANAGER = f"{WORKLOAD_MANAGER}-replicas"
+SELECTOR = f"{OWNED_LABEL}=true"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where objects of a kind live."""
+
+    group: str
+    plural: str
+    name: str
+
+    def folder(self, namespace: str) -> str:
+        """The path of the kind in a namespace."""
+        return f"{self.group}/namespaces/{namespace}/{self.plural}"
+
+
+PLACES: dict[str, Place] = {
+    "Deployment": Place("/apis/apps/v1", "deployments", NAME),
+    "PodDisruptionBudget": Place("/apis/policy/v1", "poddisruptionbudgets", NAME),
+    "NetworkPolicy": Place("/apis/networking.k8s.io/v1", "networkpolicies", NAME),
+    "Service": Place("/api/v1", "services", SERVICE),
+    "ServiceAccount": Place("/api/v1", "serviceaccounts", SERVICE_ACCOUNT),
+    "ConfigMap": Place("/api/v1", "configmaps", CA_CONFIG_MAP),
+}
+"""Every kind that is made, with its one name, in the order of removal."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of it. `foreign` are objects in our way, as `Kind/name`."""
+
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def trouble(self) -> str:
+        """For a condition; "" where there is none."""
+        if not self.foreign:
+            return ""
+        return f"{', '.join(self.foreign)} exists and was not created by Turnout: rename or delete it"
+
+
+class Reconciler:
+    """Applies and removes. Raises ApiError where the API server refuses or cannot be asked: to be tried again."""
+
+    def __init__(self, kube: AsyncKube) -> None:
+        self._kube = kube
+
+    async def make(self, namespace: str, manifests: Sequence[Json], replicas: int) -> Outcome:
+        """The manifests are to be there, and none of our kinds that is not among them."""
+        foreign = [
+            f"{manifest['kind']}/{manifest['metadata']['name']}"
+            for manifest in manifests
+            if not await self._make(namespace, manifest)
+        ]
+        wanted = {manifest["kind"] for manifest in manifests}
+        for kind, place in PLACES.items():
+            if kind not in wanted:
+                await self._remove(namespace, place)
+        if f"Deployment/{NAME}" not in foreign:
+            await self._scale(namespace, replicas)
+        return Outcome(tuple(foreign))
+
+    async def remove(self, namespace: str) -> None:
+        """None of it is wanted any more."""
+        for place in PLACES.values():
+            await self._remove(namespace, place)
+
+    async def owned_namespaces(self, namespaces: Sequence[str] | None) -> set[str]:
+        """Every namespace (of these; None: of all) in which something of ours is."""
+        found: set[str] = set()
+        for place in PLACES.values():
+            folders = [f"{place.group}/{place.plural}"]
+            if namespaces is not None:
+                folders = [place.folder(namespace) for namespace in namespaces]
+            for folder in folders:
+                items = await self._kube.list_all(folder, selector=SELECTOR)
+                found.update(str(item["metadata"]["namespace"]) for item in items)
+        return found
+
+    async def _make(self, namespace: str, manifest: Json) -> bool:
+        """True where it is there and ours; False where somebody else's is in the way."""
+        place = PLACES[manifest["kind"]]
+        path = f"{place.folder(namespace)}/{manifest['metadata']['name']}"
+        there = await self._get(path)
+        if there is None:
+            # Without force: should somebody have made one in this very moment, theirs stays as it is.
+            try:
+                await self._kube.apply(path, manifest, manager=WORKLOAD_MANAGER, force=False)
+            except ApiError as error:
+                if error.status != CONFLICT:
+                    raise
+                return False
+            return True
+        if not _ours(there):
+            return False
+        body = {**manifest, "metadata": {**manifest["metadata"], "uid": there["metadata"]["uid"]}}
+        await self._kube.apply(path, body, manager=WORKLOAD_MANAGER)
+        return True
+
+    async def _remove(self, namespace: str, place: Place) -> None:
+        path = f"{place.folder(namespace)}/{place.name}"
+        there = await self._get(path)
+        if there is None or not _ours(there) or there["metadata"].get("deletionTimestamp"):
+            return
+        body = {"preconditions": {"uid": there["metadata"]["uid"]}, "propagationPolicy": "Background"}
+        try:
+            await self._kube.request("DELETE", path, body=body)
+        except ApiError as error:
+            if error.status not in (NOT_FOUND, CONFLICT):
+                raise
+
+    async def _scale(self, namespace: str, replicas: int) -> None:
+        place = PLACES["Deployment"]
+        body = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": NAME, "namespace": namespace},
+            "spec": {"replicas": replicas},
+        }
+        try:
+            await self._kube.apply(f"{place.folder(namespace)}/{NAME}", body, manager=REPLICAS_MANAGER, force=False)
+        except ApiError as error:
+            if error.status != CONFLICT:  # somebody else scales it now
+                raise
+
+    async def _get(self, path: str) -> Json | None:
+        try:
+            return await self._kube.request("GET", path)
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+
+def _ours(item: Json) -> bool:
+    labels = item["metadata"].get("labels") or {}
+    return labels.get(OWNED_LABEL) == "true"
