@@ -12,10 +12,10 @@ from typing import Any, Final, TextIO
 
 import orjson
 
-from turnout_contract import money
 from turnout_sidecar.adapters.call_trace import Trace
 from turnout_sidecar.adapters.output import LineWriter
 from turnout_sidecar.adapters.redaction import Redactor
+from turnout_sidecar.adapters.spans import usd
 from turnout_sidecar.exchange.call import Exchange
 
 _MILLION: Final = 1e6
@@ -37,7 +37,7 @@ class CallLog:
 def line_of(exchange: Exchange, trace: Trace) -> bytes:
     """The line, with its line feed."""
     line: dict[str, Any] = {
-        "time": _stamp(exchange.received_unix_ns),
+        "time": _STAMPS.of(exchange.received_unix_ns),
         "level": "info" if exchange.error is None else "warn",
         "event": "call",
         "request_id": exchange.id,
@@ -61,9 +61,9 @@ def line_of(exchange: Exchange, trace: Trace) -> bytes:
     if exchange.cache_reason:
         line["cache_reason"] = exchange.cache_reason
     if exchange.cost_nano is not None:
-        line["cost_usd"] = money.format_usd(exchange.cost_nano)
+        line["cost_usd"] = usd(exchange.cost_nano)
     if exchange.saved_nano is not None:
-        line["saved_usd"] = money.format_usd(exchange.saved_nano)
+        line["saved_usd"] = usd(exchange.saved_nano)
     if exchange.client_gone:
         line["client_gone"] = True
     if exchange.aborted:
@@ -117,9 +117,24 @@ def _printable(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-def _stamp(unix_ns: int) -> str:
-    seconds, rest = divmod(unix_ns, 1_000_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z"
+class _Stamps:
+    """Times as text; the second is written once and kept while it lasts."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def of(self, unix_ns: int) -> str:
+        seconds, rest = divmod(unix_ns, 1_000_000_000)
+        if seconds != self._second:
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+            self._second = seconds
+        return f"{self._text}.{rest // 1_000_000:03d}Z"
+
+
+_STAMPS: Final = _Stamps()
 
 
 class JsonFormatter(logging.Formatter):
@@ -136,7 +151,7 @@ class JsonFormatter(logging.Formatter):
         except (TypeError, ValueError):  # arguments that do not fit: the text alone says enough
             message = str(record.msg)
         line = {
-            "time": _stamp(int(record.created * 1e9)),
+            "time": _Stamps().of(int(record.created * 1e9)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": self._redactor.clean(message),

@@ -5,8 +5,8 @@ everything else that a call costs here. A span is written once, at the end of it
 the bytes that leave. Field numbers are those of opentelemetry-proto's trace.proto and common.proto; a test decodes what is
 written here with the generated classes.
 
-Rules: an attribute whose value is of a few (a route, a model) is encoded once and remembered (`known`), within a bound; text
-that is not Unicode is replaced, never an error; integers are cut to 64 bits.
+Rules: text that is not Unicode is replaced, never an error; integers are cut to 64 bits; what stands before a value is kept
+for each name and length, within a bound.
 """
 
 import struct
@@ -27,7 +27,6 @@ _TIMES: Final = struct.Struct("<BQBQ").pack
 _FLAGS: Final = struct.Struct("<HI").pack
 _STATUS: Final = {UNSET: b"", ERROR: b"\x7a\x02\x18\x02"}
 _ONE_BYTE: Final = tuple(bytes((number,)) for number in range(128))
-_MOST_KNOWN: Final = 1024
 _MOST_KEPT_CHARS: Final = 512
 _SEVEN_BITS: Final = 1 << 7
 _TWO_BYTES: Final = 1 << 14
@@ -64,12 +63,11 @@ class Key:
     All that stands before a value depends on the name and the value's length alone, so it is kept for each length.
     """
 
-    __slots__ = ("_false", "_head", "_known", "_one", "_real", "_texts", "_true", "_two", "name")
+    __slots__ = ("_false", "_head", "_one", "_real", "_texts", "_true", "_two", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._head = field(b"\x0a", name.encode())
-        self._known: dict[object, bytes] = {}
         self._texts: dict[int, bytes] = {}
         self._one = self._with(b"\x18\x00")[:-1]
         self._two = self._with(b"\x18\x00\x00")[:-2]
@@ -90,21 +88,6 @@ class Key:
                 self._texts[len(data)] = whole[: len(whole) - len(data)]
             return whole
         return before + data
-
-    def known(self, value: str) -> bytes:
-        """Text that is one of a few."""
-        found = self._known.get(value)
-        return self._remember(value, self.text(value)) if found is None else found
-
-    def known_texts(self, values: tuple[str, ...]) -> bytes:
-        """A list of texts that is one of a few."""
-        found = self._known.get(values)
-        return self._remember(values, self.texts(values)) if found is None else found
-
-    def _remember(self, value: object, data: bytes) -> bytes:
-        if len(self._known) < _MOST_KNOWN:
-            self._known[value] = data
-        return data
 
     def number(self, value: int) -> bytes:
         """A whole number of 64 bits with sign."""
@@ -199,11 +182,13 @@ def scope(name: str, version: str) -> bytes:
     return field(b"\x0a", field(b"\x0a", name.encode()) + field(b"\x12", version.encode()))
 
 
-def request(resource_field: bytes, scope_field: bytes, spans: Iterable[bytes], schema_url: str) -> bytes:
-    """An ExportTraceServiceRequest of spans of one resource and scope."""
+def request(resource_field: bytes, scope_field: bytes, spans: Sequence[bytes], schema_url: str) -> bytes:
+    """An ExportTraceServiceRequest of spans of one resource and scope; half a megabyte of them is copied once."""
     schema = field(b"\x1a", schema_url.encode()) if schema_url else b""
-    scope_spans = field(b"\x12", b"".join((scope_field, *spans, schema)))
-    return field(b"\x0a", resource_field + scope_spans + schema)
+    inner = len(scope_field) + sum(map(len, spans)) + len(schema)
+    inner_head = b"\x12" + varint(inner)
+    outer_head = b"\x0a" + varint(len(resource_field) + len(inner_head) + inner + len(schema))
+    return b"".join((outer_head, resource_field, inner_head, scope_field, *spans, schema, schema))
 
 
 def rejected_spans(reply: bytes) -> int:

@@ -70,7 +70,6 @@ def test_any_text_comes_back(text: str) -> None:
     key = Key("k")
     for _ in range(2):  # the second time by what was remembered for the length
         assert attributes(list(decoded(key.text(text)).attributes)) == {"k": text}
-        assert attributes(list(decoded(key.known(text)).attributes)) == {"k": text}
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
@@ -92,7 +91,6 @@ def test_any_double_comes_back(number: float) -> None:
 def test_lists_of_texts_come_back(texts: list[str]) -> None:
     key = Key("k")
     assert attributes(list(decoded(key.texts(texts)).attributes)) == {"k": texts}
-    assert attributes(list(decoded(key.known_texts(tuple(texts))).attributes)) == {"k": texts}
 
 
 def test_values_of_any_kind_find_their_type() -> None:
@@ -105,15 +103,6 @@ def test_values_of_any_kind_find_their_type() -> None:
 
 def test_text_that_is_not_unicode_is_replaced() -> None:
     assert attributes(list(decoded(Key("k").text("a\ud800b")).attributes)) == {"k": "a?b"}
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    key = Key("k")
-    for number in range(5000):
-        key.known(f"value-{number}")
-
-    assert attributes(list(decoded(key.known("value-4999")).attributes)) == {"k": "value-4999"}
-    assert len(key._known) <= 1024
 
 
 def test_a_request_holds_resource_scope_and_spans() -> None:
