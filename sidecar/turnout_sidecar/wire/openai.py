@@ -143,7 +143,7 @@ class StreamTap:
                 raise NotAnAnswer("an event of the stream has no end")
             if not piece:
                 return b""
-        if self._events and not self._may_hold_facts(piece):
+        if self._events > 1 and not self._may_hold_facts(piece):
             self._events += piece.count(b"\n\n") + piece.count(b"\n\r\n")
             self._bytes += len(piece)
             return piece
@@ -215,10 +215,10 @@ class StreamTap:
         text = 0
         for choice in _dicts(choices):
             text += self._choice(choice)
+        if text or not self._events:
+            self._overhead = min(self._overhead or size, size - text)
         self._events += 1
         self._bytes += size
-        if not self._overhead:
-            self._overhead = size - text
         return True
 
     def _choice(self, choice: dict[str, Any]) -> int:
