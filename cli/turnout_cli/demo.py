@@ -101,7 +101,9 @@ def main(provider: str, port: int, admin_port: int, once: bool) -> None:  # noqa
         click.echo(savings(rows, prices(folder)))
         click.echo(f"\nThe gateway is up. Try it:\n\n{curl(port)}\n")
         if not once:
-            click.echo(f"Metrics: http://127.0.0.1:{admin_port}/metrics   Resources: {folder} (edits are live)   Ctrl-C stops.")
+            click.echo(
+                f"Metrics: http://127.0.0.1:{admin_port}/metrics   Resources: {folder} (edits are live)   Ctrl-C stops."
+            )
             wait_for_signal()
 
 
@@ -190,11 +192,23 @@ def table(rows: list[Row]) -> str:
     """The rows, for people."""
     head = ("call", "status", "route", "backend", "cache", "tokens", "cost $", "ms")
     body = [
-        (r.title, str(r.status), r.route, r.backend, r.cache, f"{r.tokens_in}+{r.tokens_out}", r.cost or "-", f"{r.seconds * 1e3:.0f}")
+        (
+            r.title,
+            str(r.status),
+            r.route,
+            r.backend,
+            r.cache,
+            f"{r.tokens_in}+{r.tokens_out}",
+            r.cost or "-",
+            f"{r.seconds * 1e3:.0f}",
+        )
         for r in rows
     ]
     widths = [max(len(line[i]) for line in (head, *body)) for i in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in (head, *body))
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (head, *body)
+    )
 
 
 def prices(folder: Path) -> dict[str, tuple[int, int]]:

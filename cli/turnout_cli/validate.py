@@ -16,8 +16,17 @@ from turnout_operator.compile import Defaults, Inputs, compile_namespace
 
 
 @click.command("validate")
-@click.option("-f", "--filename", "folder", type=click.Path(exists=True, path_type=Path), required=True, help="A folder, or one file.")
-@click.option("-n", "--namespace", default="default", show_default=True, help="The namespace of objects that name none.")
+@click.option(
+    "-f",
+    "--filename",
+    "folder",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="A folder, or one file.",
+)
+@click.option(
+    "-n", "--namespace", default="default", show_default=True, help="The namespace of objects that name none."
+)
 @click.option("--allow-insecure-tls", is_flag=True, help="Accept insecureSkipVerify, as the chart's value would.")
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(folder: Path, namespace: str, allow_insecure_tls: bool, output: str) -> None:  # noqa: FBT001 - click's way

@@ -64,6 +64,10 @@ class FakeSecrets:
         """All names."""
         return tuple(sorted(self._values))
 
+    def all(self) -> list[Secret]:
+        """Every value held now, for taking them out of what is logged."""
+        return [Secret(value) for keys in self._values.values() for value in keys.values()]
+
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Remember whom to call."""
         self._callbacks.append(changed)

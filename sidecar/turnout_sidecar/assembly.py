@@ -1,0 +1,141 @@
+"""One gateway put together: which adapter stands behind each port, and in what order things start and stop.
+
+Why here: the standalone mode, the gateway in a pod and the tests run the very same composition; only where snapshots and secrets
+come from differs.
+
+Rules: everything is made inside the running event loop; `stop` may be called at any time after `start` began; nothing started
+here outlives it.
+"""
+
+import gc
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from aiohttp import web
+
+from turnout_contract import semconv
+from turnout_contract.protocol import Credentials
+from turnout_sidecar.adapters.metrics import GatewayMetrics
+from turnout_sidecar.adapters.minilm import MiniLmEmbedder
+from turnout_sidecar.adapters.otel import CallTelemetry, TelemetrySettings
+from turnout_sidecar.adapters.output import LineWriter
+from turnout_sidecar.adapters.store_choice import StoreChoice
+from turnout_sidecar.adapters.trace_context import system_bits
+from turnout_sidecar.adapters.upstream_choice import open_upstream
+from turnout_sidecar.admin import AdminState, admin_app
+from turnout_sidecar.ports.clock import SystemClock, system_dice
+from turnout_sidecar.ports.secrets import Secrets
+from turnout_sidecar.server import Gateway, GatewaySettings
+from turnout_sidecar.stages.look_up_cache import LookUpCache
+
+_LOG = logging.getLogger("turnout.gateway")
+
+
+class Assembly:
+    """A gateway with all that it needs. `stdout` is the descriptor that log lines of calls go to."""
+
+    def __init__(self, settings: GatewaySettings, secrets: Secrets, *, stdout: int | None = None) -> None:
+        clock, dice = SystemClock(), system_dice()
+        self.settings = settings
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self.metrics = GatewayMetrics()
+        self._lines = LineWriter(sys.stdout.fileno() if stdout is None else stdout)
+        self._upstream = open_upstream(os.environ)
+        self._telemetry = CallTelemetry(
+            TelemetrySettings(
+                namespace=settings.namespace,
+                instance=os.environ.get("POD_NAME") or f"{os.uname().nodename}-{os.getpid()}",
+                otlp_endpoint=settings.otlp_endpoint,
+            ),
+            upstream=self._upstream,
+            metrics=self.metrics,
+            lines=self._lines,
+            clock=clock,
+            dice=dice,
+            bits=system_bits(),
+        )
+        self._embedder = MiniLmEmbedder()
+        self.store = StoreChoice(
+            namespace=settings.namespace,
+            embedder=self._embedder.name,
+            dimension=self._embedder.dimension,
+            state=self._cache_folder(),
+            secrets=secrets,
+            clock=clock,
+            dice=dice,
+        )
+        cache = LookUpCache(self.store, self._embedder, clock=clock)
+        self.gateway = Gateway(
+            settings,
+            secrets=secrets,
+            upstream=self._upstream,
+            telemetry=self._telemetry,
+            cache=cache,
+            clock=clock,
+            dice=dice,
+        )
+        self._admin: web.AppRunner | None = None
+        self.degraded = False
+
+    def _cache_folder(self) -> Path:
+        if self.settings.state_dir is not None:
+            return Path(self.settings.state_dir) / "cache"
+        self._temporary = tempfile.TemporaryDirectory(prefix="turnout-cache-")
+        return Path(self._temporary.name)
+
+    async def start(self) -> None:
+        """Listen on both ports. Ready only once a snapshot was applied."""
+        await self.gateway.start()
+        app = admin_app(AdminState(self.gateway, self.metrics))
+        self._admin = web.AppRunner(app, access_log=None)
+        await self._admin.setup()
+        await web.TCPSite(self._admin, self.settings.admin_host, self.settings.admin_port).start()
+        self._expose()
+        gc.collect()
+        gc.freeze()  # what was loaded at the start is never garbage: no collection need look at it again
+
+    def _expose(self) -> None:
+        counts = (
+            (semconv.STORE_LOOKUPS, "Look-ups of the cache store.", lambda: self.store.counts.lookups),
+            (semconv.STORE_TIMEOUTS, "Look-ups that took too long.", lambda: self.store.counts.timeouts),
+            (semconv.STORE_FAILURES, "Look-ups that failed.", lambda: self.store.counts.failures),
+            (semconv.STORE_WRITES_DROPPED, "Writes that were dropped.", lambda: self.store.counts.writes_dropped),
+        )
+        for name, text, read in counts:
+            self.metrics.watch(name, text, lambda read=read: {(): float(read())}, counter=True)  # type: ignore[misc]
+        self.metrics.watch(semconv.STORE_OPEN, "1 while the store is left alone.", lambda: {(): float(self.store.open)})
+        self.metrics.watch(
+            semconv.CONFIG_DEGRADED,
+            "1 on the last good snapshot, without operator.",
+            lambda: {(): float(self.degraded)},
+        )
+
+    def apply(self, data: bytes, version: str) -> tuple[str, ...]:
+        """Run a snapshot from the next call on; what is missing. Raises BuildError and changes nothing."""
+        missing = self.gateway.apply(data, version)
+        runtime = self.gateway.runtime
+        if runtime is not None:
+            self._telemetry.configure(runtime.snapshot, version)
+            self.store.configure(runtime.snapshot)
+        return missing
+
+    def credentials(self, message: Credentials) -> None:
+        """A token for the shared store."""
+        self.store.credentials(message)
+
+    async def stop(self) -> None:
+        """Not ready, then let calls finish for as long as the configuration allows, then let go of everything."""
+        runtime = self.gateway.runtime
+        await self.gateway.stop(runtime.gateway.limits.drain_ms / 1000 if runtime is not None else 0.0)
+        await self._telemetry.close()
+        await self.store.close()
+        await self._embedder.close()
+        await self._upstream.close()
+        if self._admin is not None:
+            await self._admin.cleanup()
+        await self._lines.close(2.0)
+        if self._temporary is not None:
+            self._temporary.cleanup()
