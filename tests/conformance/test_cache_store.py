@@ -1,6 +1,7 @@
 """One suite for every cache store: in memory, the embedded engine, a Qdrant server (played by a double, and a real one).
 
-A real server is used where TURNOUT_TEST_QDRANT_URL names one (gRPC on TURNOUT_TEST_QDRANT_GRPC_PORT, 6334 by default).
+A real server is used where TURNOUT_TEST_QDRANT_URL names one (gRPC on TURNOUT_TEST_QDRANT_GRPC_PORT, 6334 by
+default; its key in TURNOUT_TEST_QDRANT_API_KEY where it wants one).
 """
 
 import asyncio
@@ -22,9 +23,9 @@ from qdrant_client import AsyncQdrantClient
 
 from doubles.qdrant_server import QdrantDouble
 from turnout_sidecar.adapters.memory_store import MemoryStore
-from turnout_sidecar.adapters.qdrant_connection import QdrantSettings
 from turnout_sidecar.adapters.qdrant_edge import QdrantEdgeStore
 from turnout_sidecar.adapters.qdrant_server import QdrantServerStore
+from turnout_sidecar.adapters.qdrant_settings import QdrantSettings
 from turnout_sidecar.adapters.stored_entry import Reader
 from turnout_sidecar.ports.clock import FakeClock
 from turnout_sidecar.ports.store import (
@@ -41,6 +42,7 @@ from turnout_sidecar.ports.store import (
 
 DIMENSION = 16
 REAL = os.environ.get("TURNOUT_TEST_QDRANT_URL")
+KEY = os.environ.get("TURNOUT_TEST_QDRANT_API_KEY")
 KINDS: list[Any] = ["memory", "edge", "server-grpc", "server-http"]
 if REAL:
     KINDS += [pytest.param(kind, marks=pytest.mark.qdrant) for kind in ("real-grpc", "real-http")]
@@ -135,13 +137,14 @@ async def opened(kind: str, clock: FakeClock, directory: Path) -> AsyncIterator[
                     create=True,
                 ),
                 clock=clock,
+                token=(lambda: KEY) if real and KEY else None,
             )
             try:
                 yield server
             finally:
                 await server.close()
                 if real:
-                    await AsyncQdrantClient(url=str(REAL)).delete_collection(collection)
+                    await AsyncQdrantClient(url=str(REAL), api_key=KEY).delete_collection(collection)
 
 
 @pytest.fixture(params=KINDS)

@@ -22,6 +22,8 @@ from turnout_sidecar.ports.store import StoreUnavailable
 log = logging.getLogger("turnout.cache")
 
 MOST_IN_FLIGHT = 512
+MOST_UNSENT = 64 * 1024 * 1024
+"""Bytes that the engine has not taken yet; requests that were given up are among them."""
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each restart; the last one repeats. A process that was open for a while starts over at the first."""
 STEADY = 30.0
@@ -77,7 +79,7 @@ class EdgeChild:
         writer = self._writer
         if writer is None or not self._opened.is_set():
             raise StoreUnavailable("failed", "the engine is not running")
-        if len(self._pending) >= MOST_IN_FLIGHT:
+        if len(self._pending) >= MOST_IN_FLIGHT or writer.transport.get_write_buffer_size() > MOST_UNSENT:
             raise StoreUnavailable("busy", "too many requests in flight")
         self._number += 1
         number = self._number

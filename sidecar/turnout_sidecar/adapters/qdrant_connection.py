@@ -8,19 +8,15 @@ import asyncio
 import logging
 import ssl
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from qdrant_client import AsyncQdrantClient
 
+from turnout_sidecar.adapters.qdrant_settings import QdrantSettings, Token
 from turnout_sidecar.ports.clock import Clock
 
 log = logging.getLogger("turnout.cache")
-Token = Callable[[], str | None]
-"""Gives the API key or JWT of now; None: there is none yet."""
-
 CHECK_TRUST_NS = 5_000_000_000
 _CHANNEL = {
     "grpc.initial_reconnect_backoff_ms": 200,
@@ -30,23 +26,6 @@ _CHANNEL = {
     "grpc.keepalive_timeout_ms": 5_000,
 }
 """A server that comes back is found within seconds (gRPC's own default is two minutes), one that vanished is noticed."""
-
-
-class QdrantSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the server is and which collection is ours. `url` is http or https; `timeout_s` is for one call."""
-
-    url: str
-    collection: str
-    dimension: int
-    grpc_port: int = 6334
-    prefer_grpc: bool = True
-    ca_file: Path | None = None
-    """Authorities (PEM) to trust in place of the system's."""
-    create: bool = False
-    """Whether this gateway may create the collection."""
-    shard_number: int = 1
-    replication_factor: int = 1
-    timeout_s: float = 5.0
 
 
 class Connection:

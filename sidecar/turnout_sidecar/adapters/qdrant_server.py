@@ -14,8 +14,9 @@ from qdrant_client import models
 
 from turnout_contract.vector_collection import TENANT_FIELD
 from turnout_sidecar.adapters import qdrant_collection, qdrant_filter, sweeping
-from turnout_sidecar.adapters.qdrant_connection import Connection, QdrantSettings, Token
+from turnout_sidecar.adapters.qdrant_connection import Connection
 from turnout_sidecar.adapters.qdrant_faults import as_unavailable, is_missing
+from turnout_sidecar.adapters.qdrant_settings import QdrantSettings, Token
 from turnout_sidecar.adapters.qdrant_wire import GrpcWire, HttpWire, Wire
 from turnout_sidecar.adapters.stored_entry import Reader, as_row, from_payload, to_payload
 from turnout_sidecar.adapters.sweeping import Selection

@@ -7,14 +7,25 @@ time; the limits are asked for at each sweep, so that an edited CachePolicy hold
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 
 from turnout_sidecar.ports.clock import Clock, Dice
-from turnout_sidecar.ports.store import EntryLimit, StoreAdmin, StoreUnavailable
+from turnout_sidecar.ports.store import EntryLimit, Partition, StoreAdmin, StoreUnavailable
 
 log = logging.getLogger("turnout.cache")
 
 EVERY_S = 60.0
 SPREAD = 0.25
+
+
+def limits_by_route(limits: Mapping[str, int]) -> EntryLimit:
+    """The limit of a partition is that of its route; partitions of routes that are not named are left alone."""
+
+    def limit(key: str) -> int | None:
+        partition = Partition.parse(key)
+        return None if partition is None else limits.get(partition.route)
+
+    return limit
 
 
 class Sweeper:

@@ -10,9 +10,9 @@ import pytest
 
 from turnout_sidecar.adapters.guarded_store import GuardedStore
 from turnout_sidecar.adapters.memory_store import MemoryStore
-from turnout_sidecar.adapters.sweeper import Sweeper
+from turnout_sidecar.adapters.sweeper import Sweeper, limits_by_route
 from turnout_sidecar.ports.clock import FakeClock
-from turnout_sidecar.ports.store import Candidate, Entry, StoreUnavailable, entry_id
+from turnout_sidecar.ports.store import Candidate, Entry, Partition, StoreUnavailable, entry_id, team_scope
 
 
 class MoodyStore:
@@ -217,6 +217,13 @@ async def test_closing_writes_what_waits() -> None:
             await scene.guard.put(entry(number), None)
         await scene.guard.close()
         assert scene.guard.counts.writes == 50
+
+
+def test_the_limit_of_a_partition_is_that_of_its_route() -> None:
+    limit = limits_by_route({"chat": 7})
+    assert limit(Partition("ns", "chat", team_scope("a/b")).key) == 7
+    assert limit(Partition("ns", "gone", team_scope("a/b")).key) is None
+    assert limit("no key") is None
 
 
 class Zero:

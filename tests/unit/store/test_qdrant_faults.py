@@ -16,8 +16,8 @@ from doubles.qdrant_engine import Point
 from doubles.qdrant_server import QdrantDouble
 from turnout_contract.vector_collection import INDEXES
 from turnout_sidecar.adapters.guarded_store import GuardedStore
-from turnout_sidecar.adapters.qdrant_connection import QdrantSettings, Token
 from turnout_sidecar.adapters.qdrant_server import QdrantServerStore
+from turnout_sidecar.adapters.qdrant_settings import QdrantSettings, Token
 from turnout_sidecar.adapters.sweeper import Sweeper
 from turnout_sidecar.ports.clock import FakeClock, system_dice
 from turnout_sidecar.ports.store import Entry, StoreUnavailable, entry_id

@@ -1,0 +1,26 @@
+"""Where a Qdrant server is and what may be done there. Light: the client itself takes a second to import."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+Token = Callable[[], str | None]
+"""Gives the API key or JWT of now; None: there is none yet."""
+
+
+class QdrantSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the server is and which collection is ours. `url` is http or https; `timeout_s` is for one call."""
+
+    url: str
+    collection: str
+    dimension: int
+    grpc_port: int = 6334
+    prefer_grpc: bool = True
+    ca_file: Path | None = None
+    """Authorities (PEM) to trust in place of the system's."""
+    create: bool = False
+    """Whether this gateway may create the collection."""
+    shard_number: int = 1
+    replication_factor: int = 1
+    timeout_s: float = 5.0
