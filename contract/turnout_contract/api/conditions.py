@@ -36,20 +36,22 @@ BACKEND_NOT_FOUND: Final = "BackendNotFound"
 BACKEND_NOT_ACCEPTED: Final = "BackendNotAccepted"
 TARGET_NOT_FOUND: Final = "TargetNotFound"
 NAME_NOT_CLAIMED: Final = "NameNotClaimed"
-SECRET_NOT_FOUND: Final = "SecretNotFound"
+SECRET_MISSING: Final = "SecretMissing"
 CLOSED_BY_POLICY: Final = "ClosedByPolicy"
 
 NO_GATEWAYS: Final = "NoGateways"
-NOT_ACKNOWLEDGED: Final = "NotAcknowledged"
+NOT_ACCEPTED: Final = "NotAccepted"
+NOT_PUBLISHED: Final = "NotPublished"
 ROLLOUT_PENDING: Final = "RolloutPending"
 REJECTED: Final = "Rejected"
+BLOCKED: Final = "Blocked"
 DISCONNECTED: Final = "Disconnected"
+WORKLOAD_CONFLICT: Final = "WorkloadConflict"
 
-NOT_READY: Final = "NotReady"
-NOT_STALLED: Final = "NotStalled"
+PROGRESSING: Final = "Progressing"
 
 REASONS: dict[str, str] = {
-    PENDING: "Nobody has looked at this generation yet.",
+    PENDING: "Nobody has looked at this generation, or not every gateway has acknowledged it, yet.",
     ACCEPTED: "Accepted is True: valid, supported, in force.",
     INVALID: "Accepted is False: the message names the field and says what is wrong.",
     UNSUPPORTED: "Accepted is False: the field named in the message is not supported yet.",
@@ -62,18 +64,19 @@ REASONS: dict[str, str] = {
     BACKEND_NOT_ACCEPTED: "A backendRef names a ModelProvider that is not accepted.",
     TARGET_NOT_FOUND: "A targetRef names a route, or a rule of it, that does not exist.",
     NAME_NOT_CLAIMED: "A match asks for a model name that the route does not claim.",
-    SECRET_NOT_FOUND: "A file of a Secret that is referred to is not mounted in the gateways.",
-    CLOSED_BY_POLICY: "The route answers 503, since a policy that must guard it is not in force.",
+    SECRET_MISSING: "A file of a Secret that is referred to is not there, as the gateways see it.",
+    CLOSED_BY_POLICY: "The route, or a rule of it, answers 503: a policy that must guard it is not in force.",
     PROGRAMMED: "Programmed is True: every gateway has acknowledged this generation.",
-    NO_GATEWAYS: "Programmed is Unknown: the namespace wants or has no gateway.",
-    NOT_ACKNOWLEDGED: "Programmed is False: not every gateway has acknowledged this generation yet.",
+    NO_GATEWAYS: "Programmed is Unknown: the namespace wants no gateway, or has none yet.",
+    NOT_ACCEPTED: "Programmed is False, since Accepted is.",
+    NOT_PUBLISHED: "Programmed is False: the version is not pushed; the message says why.",
     ROLLOUT_PENDING: "Programmed is False: gateways that have the new Secrets mounted are still to come.",
-    REJECTED: "Programmed is False: a gateway refused the version, and named this object.",
+    REJECTED: "Programmed is False: a gateway refused the version because of this object.",
+    BLOCKED: "Programmed is False: a gateway refused the version because of another object, which is named.",
     DISCONNECTED: "Programmed is Unknown: a gateway has not been heard of for a while.",
+    WORKLOAD_CONFLICT: "Programmed is False: an object that is not Turnout's has a name that the gateways need.",
     READY: "Ready is True.",
-    NOT_READY: "Ready is not True; the other conditions say why.",
-    STALLED: "Stalled is True: the object must be changed.",
-    NOT_STALLED: "Stalled is False.",
+    PROGRESSING: "Stalled is False.",
 }
 
 

@@ -1,0 +1,105 @@
+"""ModelProviders: which of them the gateways may use, and as what.
+
+A provider that is not accepted is not in the snapshot; routes that name it say so.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from turnout_contract import money
+from turnout_contract.api import conditions
+from turnout_contract.api.provider import Credentials, Model, ModelProviderSpec, Price, Tls
+from turnout_contract.api.references import ModelRef, SecretRef
+from turnout_contract.api.registry import TypedObject
+from turnout_contract.snapshot import model as snapshot
+from turnout_operator.compile.inputs import Broken, Defaults
+from turnout_operator.compile.result import Problem, Verdict, verdict
+from turnout_operator.compile.support import unsupported
+
+
+class Providers(NamedTuple):
+    """The providers that may be used, under which reason the others may not, and what is said of each."""
+
+    usable: dict[str, snapshot.Provider]
+    models: dict[str, frozenset[str]]
+    refused: dict[str, str]
+    verdicts: list[Verdict]
+
+    def problem(self, ref: ModelRef, path: str) -> Problem | None:
+        """What stands in the way of a reference to a model; None: nothing."""
+        if ref.name in self.refused:
+            message = f"{path}: ModelProvider {ref.name} is not accepted ({self.refused[ref.name]})"
+            return Problem(conditions.BACKEND_NOT_ACCEPTED, message)
+        if ref.name not in self.usable:
+            return Problem(conditions.BACKEND_NOT_FOUND, f"{path}: ModelProvider {ref.name} does not exist")
+        if ref.model not in self.models[ref.name]:
+            return Problem(conditions.BACKEND_NOT_FOUND, f"{path}: ModelProvider {ref.name} has no model {ref.model}")
+        return None
+
+
+def compile_providers(objects: Sequence[TypedObject], broken: Sequence[Broken], defaults: Defaults) -> Providers:
+    """All ModelProviders of a namespace."""
+    found = Providers({}, {}, {}, [])
+    for item in broken:
+        found.refused[item.name] = conditions.INVALID
+    for obj in objects:
+        assert isinstance(obj.spec, ModelProviderSpec)  # noqa: S101 - the caller sorted by kind
+        problems = [*unsupported(obj), *_not_allowed(obj.spec, defaults)]
+        found.verdicts.append(verdict(obj, refused=problems))
+        if problems:
+            found.refused[obj.name] = problems[0].reason
+        else:
+            found.usable[obj.name] = _provider(obj.name, obj.spec)
+            found.models[obj.name] = frozenset(model.name for model in obj.spec.models)
+    return found
+
+
+def secret_file(ref: SecretRef | UnsetType) -> snapshot.SecretFile | None:
+    """Where a secret will be mounted; None where none is named."""
+    return None if ref is UNSET else snapshot.SecretFile(ref.name, ref.key)
+
+
+def _not_allowed(spec: ModelProviderSpec, defaults: Defaults) -> list[Problem]:
+    if spec.tls and spec.tls.insecure_skip_verify and not defaults.allow_insecure_tls:
+        return [Problem(conditions.NOT_ALLOWED, "spec.tls.insecureSkipVerify: the operator does not allow it")]
+    return []
+
+
+def _provider(name: str, spec: ModelProviderSpec) -> snapshot.Provider:
+    tls = spec.tls or Tls()
+    return snapshot.Provider(
+        name=name,
+        protocol=spec.protocol,
+        endpoint=spec.endpoint.rstrip("/"),
+        api_key=secret_file((spec.credentials or Credentials()).secret_ref),
+        clearance=spec.clearance,
+        residency=tuple(sorted(spec.residency)),
+        tls=snapshot.Tls(
+            ca=secret_file(tls.ca_secret_ref),
+            server_name=tls.server_name or None,
+            insecure_skip_verify=tls.insecure_skip_verify,
+        ),
+        models=tuple(sorted((_model(model) for model in spec.models), key=lambda model: model.name)),
+    )
+
+
+def _model(model: Model) -> snapshot.Model:
+    return snapshot.Model(
+        name=model.name,
+        tier=model.tier,
+        capabilities=tuple(sorted(model.capabilities)) or ("Chat",),
+        context_window=model.context_window or None,
+        max_output_tokens=model.max_output_tokens or None,
+        price=_price(model.price) if model.price else None,
+    )
+
+
+def _price(price: Price) -> snapshot.Price:
+    """Nano-dollars for a million tokens."""
+    return snapshot.Price(
+        input=money.parse_usd(price.input_per_million),
+        output=money.parse_usd(price.output_per_million or "0"),
+        cached_input=money.parse_usd(price.cached_input_per_million) if price.cached_input_per_million else None,
+    )

@@ -1,0 +1,143 @@
+"""What the kinds can say and this build cannot do yet.
+
+A field of this table is refused by the compiler (`Accepted=False`, `Unsupported`, naming the field) as soon as it is used, so
+that nothing is accepted and then ignored. A test prints the table; an entry goes when the behaviour comes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from turnout_contract.api import conditions
+from turnout_contract.api.cache import CachePolicySpec
+from turnout_contract.api.gateway import ModelGatewaySpec
+from turnout_contract.api.provider import Credentials, ModelProviderSpec, ProviderLimits
+from turnout_contract.api.registry import TypedObject
+from turnout_contract.api.route import ModelRouteSpec
+from turnout_operator.compile.result import Problem
+
+PROTOCOLS = ("OpenAI",)
+STRATEGIES = ("Weighted", "Failover")
+
+
+class Unsupported(NamedTuple):
+    """One field, and where an object uses it: the path and what is used there, for each use."""
+
+    kind: str
+    field: str
+    uses: Callable[[Any], Iterable[tuple[str, str]]]
+
+
+def _protocol(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
+    if spec.protocol not in PROTOCOLS:
+        yield "spec.protocol", f"protocol {spec.protocol}"
+
+
+def _aws(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
+    if (spec.credentials or Credentials()).aws:
+        yield "spec.credentials.aws", "aws"
+
+
+def _workload_identity(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
+    if (spec.credentials or Credentials()).workload_identity:
+        yield "spec.credentials.workloadIdentity", "workloadIdentity"
+
+
+def _provider_limits(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
+    limits = spec.limits or ProviderLimits()
+    named = {
+        "maxInFlight": limits.max_in_flight,
+        "requestsPerMinute": limits.requests_per_minute,
+        "tokensPerMinute": limits.tokens_per_minute,
+    }
+    for name, value in named.items():
+        if value is not UNSET:
+            yield f"spec.limits.{name}", name
+
+
+def _strategy(spec: ModelRouteSpec) -> Iterator[tuple[str, str]]:
+    for at, rule in enumerate(spec.rules):
+        if rule.strategy not in STRATEGIES:
+            yield f"spec.rules[{at}].strategy", f"strategy {rule.strategy}"
+
+
+def _mirror(spec: ModelRouteSpec) -> Iterator[tuple[str, str]]:
+    for at, rule in enumerate(spec.rules):
+        if rule.mirror:
+            yield f"spec.rules[{at}].mirror", "mirror"
+
+
+def _complexity(spec: ModelRouteSpec) -> Iterator[tuple[str, str]]:
+    for at, rule in enumerate(spec.rules):
+        for number, match in enumerate(rule.matches):
+            if match.complexity:
+                yield f"spec.rules[{at}].matches[{number}].complexity", "complexity"
+
+
+def _tasks(spec: ModelRouteSpec) -> Iterator[tuple[str, str]]:
+    for at, rule in enumerate(spec.rules):
+        for number, match in enumerate(rule.matches):
+            if match.tasks:
+                yield f"spec.rules[{at}].matches[{number}].tasks", "tasks"
+
+
+def _jwt(spec: ModelGatewaySpec) -> Iterator[tuple[str, str]]:
+    if spec.jwt:
+        yield "spec.jwt", "jwt"
+
+
+def _masking_key(spec: ModelGatewaySpec) -> Iterator[tuple[str, str]]:
+    if spec.masking_key_secret_ref:
+        yield "spec.maskingKeySecretRef", "maskingKeySecretRef"
+
+
+def _verification(spec: CachePolicySpec) -> Iterator[tuple[str, str]]:
+    if spec.mode == "Semantic" and spec.semantic and spec.semantic.verification:
+        yield "spec.semantic.verification", "verification"
+
+
+def _endpoint_embedder(spec: CachePolicySpec) -> Iterator[tuple[str, str]]:
+    if spec.mode == "Semantic" and spec.semantic and spec.semantic.embedder and spec.semantic.embedder.endpoint:
+        yield "spec.semantic.embedder.endpoint", "an embedder behind an endpoint"
+
+
+def _guardrails(spec: object) -> Iterator[tuple[str, str]]:
+    del spec
+    yield "spec", "GuardrailPolicy"
+
+
+def _budgets(spec: object) -> Iterator[tuple[str, str]]:
+    del spec
+    yield "spec", "Budget"
+
+
+UNSUPPORTED: tuple[Unsupported, ...] = (
+    Unsupported("ModelProvider", "spec.protocol: Anthropic, Gemini, BedrockConverse, AzureOpenAI", _protocol),
+    Unsupported("ModelProvider", "spec.credentials.aws", _aws),
+    Unsupported("ModelProvider", "spec.credentials.workloadIdentity", _workload_identity),
+    Unsupported("ModelProvider", "spec.limits: maxInFlight, requestsPerMinute, tokensPerMinute", _provider_limits),
+    Unsupported("ModelRoute", "spec.rules[].strategy: Cheapest, LowestLatency, Cascade, FanOut, Chain", _strategy),
+    Unsupported("ModelRoute", "spec.rules[].mirror", _mirror),
+    Unsupported("ModelRoute", "spec.rules[].matches[].complexity", _complexity),
+    Unsupported("ModelRoute", "spec.rules[].matches[].tasks", _tasks),
+    Unsupported("ModelGateway", "spec.jwt", _jwt),
+    Unsupported("ModelGateway", "spec.maskingKeySecretRef", _masking_key),
+    Unsupported("CachePolicy", "spec.semantic.verification", _verification),
+    Unsupported("CachePolicy", "spec.semantic.embedder.endpoint", _endpoint_embedder),
+    Unsupported("GuardrailPolicy", "spec", _guardrails),
+    Unsupported("Budget", "spec", _budgets),
+)
+
+_BY_KIND: dict[str, list[Unsupported]] = {}
+for _entry in UNSUPPORTED:
+    _BY_KIND.setdefault(_entry.kind, []).append(_entry)
+
+
+def unsupported(obj: TypedObject) -> list[Problem]:
+    """What an object uses that is not supported yet."""
+    return [
+        Problem(conditions.UNSUPPORTED, f"{path}: {what} is not supported yet")
+        for entry in _BY_KIND.get(obj.kind, ())
+        for path, what in entry.uses(obj.spec)
+    ]
