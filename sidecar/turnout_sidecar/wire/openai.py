@@ -177,10 +177,13 @@ class StreamTap:
 
     def _read(self, piece: bytes) -> bytes:
         kept: list[bytes] = []
+        end = 0
         for match in _FRAME.finditer(piece):
             frame = match.group()
+            end = match.end()
             if self._event(frame):
                 kept.append(frame)
+        kept.append(piece[end:])  # a line break too many
         return b"".join(kept)
 
     def _event(self, frame: bytes) -> bool:
