@@ -141,7 +141,7 @@ class GuardedStore:
         except asyncio.CancelledError:
             self.breaker.abandoned()
             raise
-        except Exception as error:
+        except Exception as error:  # boundary: no store, however broken, may break a call
             self.counts.failures += 1
             self._failed(error)
             raise StoreUnavailable("failed", type(error).__name__) from error

@@ -26,8 +26,8 @@ async def ensure(
                 shard_number=shard_number,
                 replication_factor=replication_factor,
             )
-        except Exception:
-            if not await client.collection_exists(collection):  # another gateway may have been quicker
+        except Exception:  # boundary: whatever the error, another gateway may have been quicker
+            if not await client.collection_exists(collection):
                 raise
     info = await client.get_collection(collection)
     vectors = info.config.params.vectors

@@ -1,4 +1,8 @@
-"""Where a Qdrant server is and what may be done there. Light: the client itself takes a second to import."""
+"""Where a Qdrant server is, how it is trusted, and what may be done there.
+
+Apart from the connection so that it can be written down without loading the client, which takes a second. Rules: values only; the
+credentials are not among them but asked for, since they rotate.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
