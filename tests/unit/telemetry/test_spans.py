@@ -131,7 +131,7 @@ def test_the_server_span_says_what_was_decided() -> None:
         "http.response.status_code": 200,
         "turnout.request_id": "req_0123456789abcdef",
         "turnout.config.version": VERSION,
-        "turnout.cache": "miss",
+        "turnout.cache.state": "miss",
         "turnout.sensitivity": "Internal",
         "turnout.value": "Normal",
         "turnout.attempts": 1,
@@ -207,16 +207,16 @@ def test_a_callers_trace_goes_on() -> None:
 def test_a_stage_has_an_internal_span() -> None:
     exchange = call()
     trace = trace_of(exchange)
-    trace.child("turnout.cache.look_up", START_UNIX_NS + 1, START_UNIX_NS + 2, {"turnout.cache": "exact", "hits": 2})
+    trace.child("turnout.cache", START_UNIX_NS + 1, START_UNIX_NS + 2, {"turnout.cache.state": "exact", "hits": 2})
 
     server, cache = spans_of(exchange, trace)
 
     assert (cache.name, cache.kind, cache.parent_span_id) == (
-        "turnout.cache.look_up",
+        "turnout.cache",
         Span.SPAN_KIND_INTERNAL,
         server.span_id,
     )
-    assert said(cache) == {"turnout.cache": "exact", "hits": 2}
+    assert said(cache) == {"turnout.cache.state": "exact", "hits": 2}
 
 
 def test_the_spans_of_stages_are_bounded() -> None:
@@ -235,7 +235,7 @@ def test_a_hit_says_what_it_saved() -> None:
 
     server = said(spans_of(exchange)[0])
 
-    assert (server["turnout.cache"], server["turnout.cost.saved_usd"], server["turnout.cost.usd"]) == (
+    assert (server["turnout.cache.state"], server["turnout.cost.saved_usd"], server["turnout.cost.usd"]) == (
         "semantic",
         "0.0003606",
         "0",
