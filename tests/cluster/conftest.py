@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.charts import EXEMPT_GROUP, Installed, install
 from cluster.kube import ApiError, Cluster, find_binaries
 
 HERE = Path(__file__).parent
@@ -46,6 +47,12 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         pytest.fail("there is no control plane to test against: run python tools/kube/assets.py", pytrace=False)
     with Cluster(binaries, tmp_path_factory.mktemp("cluster")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def turnout_installed(cluster: Cluster) -> Installed:
+    """Both charts, installed once a session into ``turnout-system``: CRDs, rights and policies hold for the whole cluster."""
+    return install(cluster, values={"secretsPolicy": {"exemptGroups": [EXEMPT_GROUP]}})
 
 
 @pytest.fixture
