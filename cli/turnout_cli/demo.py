@@ -28,6 +28,7 @@ from turnout_cli.standalone.folder import read_files
 from turnout_contract import manifests
 from turnout_contract.money import format_usd, parse_usd, per_million
 
+OK = 200
 QUESTION = "What does the extended warranty of the X200 washing machine cover?"
 REPHRASED = "Please tell me what the extended warranty of the X200 washing machine covers?"
 CLAIM = "Water came through the ceiling on 3 May and ruined the parquet floor in the hall."
@@ -151,7 +152,7 @@ def wait_ready(admin_port: int, limit: float = 60.0) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=2)
         try:
             connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
+            if connection.getresponse().status == OK:
                 return
         except OSError:
             pass  # not listening yet
@@ -228,7 +229,7 @@ def savings(rows: list[Row], price: dict[str, tuple[int, int]]) -> str:
     dearest = max(price.values(), key=lambda pair: pair[1])
     spent = saved_cache = saved_routing = 0
     for row in rows:
-        if row.status != 200 or row.backend not in price or row.route == "embeddings":
+        if row.status != OK or row.backend not in price or row.route == "embeddings":
             continue
         paid = per_million(row.tokens_in * price[row.backend][0] + row.tokens_out * price[row.backend][1])
         saved_routing += per_million(row.tokens_in * dearest[0] + row.tokens_out * dearest[1]) - paid

@@ -14,7 +14,7 @@ from turnout_operator.compile import Defaults
 from turnout_sidecar.adapters.log import install
 from turnout_sidecar.adapters.redaction import Redactor
 from turnout_sidecar.assembly import Assembly
-from turnout_sidecar.ports.secrets import FakeSecrets
+from turnout_sidecar.ports.secrets import HeldSecrets
 from turnout_sidecar.server import GatewaySettings
 
 
@@ -58,8 +58,8 @@ def command(
 ) -> None:
     """Serve the manifests of a folder; edits are live within a second."""
     given = secrets_of(secret)
-    secrets = FakeSecrets()
-    install(Redactor(secrets.all), sys.stderr)
+    secrets = HeldSecrets()
+    install(Redactor(secrets.known), sys.stderr)
     desk = Desk(
         folder,
         namespace=namespace,
@@ -103,7 +103,7 @@ def secrets_of(given: tuple[str, ...]) -> dict[str, dict[str, bytes]]:
     return found
 
 
-async def run(settings: GatewaySettings, desk: Desk, secrets: FakeSecrets) -> None:
+async def run(settings: GatewaySettings, desk: Desk, secrets: HeldSecrets) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -12,7 +12,7 @@ from turnout_sidecar.simulator.server import DIALECTS, UnknownProtocol, serve
 from turnout_sidecar.simulator.settings import SimulatorSettings
 
 
-class _Duration(click.ParamType):
+class _Duration(click.ParamType[float]):
     """A duration such as 50ms, as seconds."""
 
     name = "duration"

@@ -97,7 +97,7 @@ def ask_cluster(kubeconfig: str | None, namespace: str, lease: str) -> Report:
         held = kubernetes.client.CoordinationV1Api(client).read_namespaced_lease(
             lease, namespace, _request_timeout=TIMEOUT
         )
-        pod = held.spec.holder_identity
+        pod = held.spec.holder_identity if held.spec is not None else None
         if not pod:
             raise click.ClickException(f"nobody holds the Lease {namespace}/{lease}: no operator leads")
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}:8081/proxy/gateways"
@@ -115,11 +115,11 @@ def ask_cluster(kubeconfig: str | None, namespace: str, lease: str) -> Report:
 
 def _client(kubeconfig: str | None) -> Any:
     try:
-        return kubernetes.config.new_client_from_config(kubeconfig)
+        return kubernetes.config.new_client_from_config(kubeconfig)  # type: ignore[no-untyped-call]
     except kubernetes.config.ConfigException:
         if kubeconfig:
             raise
-        kubernetes.config.load_incluster_config()
+        kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
         return kubernetes.client.ApiClient()
 
 

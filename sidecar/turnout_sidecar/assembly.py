@@ -7,11 +7,13 @@ Rules: everything is made inside the running event loop; `stop` may be called at
 here outlives it.
 """
 
+import functools
 import gc
 import logging
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -29,7 +31,6 @@ from turnout_sidecar.admin import AdminState, admin_app
 from turnout_sidecar.ports.clock import SystemClock, system_dice
 from turnout_sidecar.ports.secrets import Secrets
 from turnout_sidecar.server import Gateway, GatewaySettings
-from turnout_sidecar.stages.look_up_cache import LookUpCache
 
 _LOG = logging.getLogger("turnout.gateway")
 
@@ -67,13 +68,11 @@ class Assembly:
             clock=clock,
             dice=dice,
         )
-        cache = LookUpCache(self.store, self._embedder, clock=clock)
         self.gateway = Gateway(
             settings,
             secrets=secrets,
             upstream=self._upstream,
             telemetry=self._telemetry,
-            cache=cache,
             clock=clock,
             dice=dice,
         )
@@ -105,7 +104,7 @@ class Assembly:
             (semconv.STORE_WRITES_DROPPED, "Writes that were dropped.", lambda: self.store.counts.writes_dropped),
         )
         for name, text, read in counts:
-            self.metrics.watch(name, text, lambda read=read: {(): float(read())}, counter=True)  # type: ignore[misc]
+            self.metrics.watch(name, text, functools.partial(_single, read), counter=True)
         self.metrics.watch(semconv.STORE_OPEN, "1 while the store is left alone.", lambda: {(): float(self.store.open)})
         self.metrics.watch(
             semconv.CONFIG_DEGRADED,
@@ -139,3 +138,7 @@ class Assembly:
         await self._lines.close(2.0)
         if self._temporary is not None:
             self._temporary.cleanup()
+
+
+def _single(read: Callable[[], int]) -> dict[tuple[str, ...], float]:
+    return {(): float(read())}

@@ -14,7 +14,7 @@ from turnout_cli.standalone.verdicts import findings_of
 from turnout_contract.schema.admission import Admission
 from turnout_contract.snapshot import codec
 from turnout_operator.compile import Defaults, Inputs, compile_namespace
-from turnout_sidecar.ports.secrets import FakeSecrets
+from turnout_sidecar.ports.secrets import HeldSecrets
 from turnout_sidecar.runtime import BuildError
 
 LOOK_SECONDS = 0.25
@@ -34,7 +34,7 @@ class Desk:
         folder: Path,
         *,
         namespace: str | None,
-        secrets: FakeSecrets,
+        secrets: HeldSecrets,
         given: dict[str, dict[str, bytes]],
         defaults: Defaults,
         say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),  # noqa: T201 - a command's output

@@ -1,7 +1,7 @@
 """Which store a gateway uses, chosen again whenever its configuration or credentials change.
 
-A Qdrant of the namespace's own (named by its ModelGateway) comes first, then the shared one that the operator gave a token for, else
-the embedded engine below the state folder. Where no route has a cache there is no store at all, and no engine runs.
+A Qdrant of the namespace's own (named by its ModelGateway) comes first, then the shared one that the operator gave a token for,
+else the embedded engine below the state folder. Where no route has a cache there is no store at all, and no engine runs.
 
 Rules: this is a CacheStore that never raises anything but StoreUnavailable; a change makes the new store beside the old one and
 then swaps, so no look-up waits for it; the old one is closed afterwards; secrets are asked for at each connection, never kept.
@@ -10,9 +10,9 @@ then swaps, so no look-up waits for it; the old one is closed afterwards; secret
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,13 +22,12 @@ from turnout_contract.protocol import Credentials
 from turnout_contract.snapshot.model import SecretFile, Snapshot
 from turnout_contract.vector_collection import collection_name
 from turnout_sidecar.adapters.guarded_store import GuardedStore, StoreCounts
-from turnout_sidecar.adapters.qdrant_connection import QdrantSettings
-from turnout_sidecar.adapters.qdrant_edge import QdrantEdgeStore
-from turnout_sidecar.adapters.qdrant_server import QdrantServerStore
-from turnout_sidecar.adapters.sweeper import Sweeper
+from turnout_sidecar.adapters.qdrant_settings import QdrantSettings, Token
+from turnout_sidecar.adapters.store_opening import OpenStore, open_embedded, open_server
+from turnout_sidecar.adapters.sweeper import Sweeper, limits_by_route
 from turnout_sidecar.ports.clock import Clock, Dice
 from turnout_sidecar.ports.secrets import Secrets
-from turnout_sidecar.ports.store import CacheStore, Candidate, Entry, Partition, StoreAdmin, StoreUnavailable
+from turnout_sidecar.ports.store import Candidate, Entry, StoreUnavailable
 
 log = logging.getLogger("turnout.cache")
 
@@ -44,13 +43,9 @@ class Choice(msgspec.Struct, frozen=True):
     key: SecretFile | None = None
 
 
-class FullStore(CacheStore, StoreAdmin, Protocol):
-    """What every adapter is."""
-
-
 class _Live(msgspec.Struct):
     choice: Choice
-    store: FullStore
+    store: OpenStore
     guarded: GuardedStore
     sweeper: Sweeper
 
@@ -89,7 +84,13 @@ class StoreChoice:
     def configure(self, snapshot: Snapshot) -> None:
         """Another snapshot is live."""
         self._snapshot = snapshot
-        self._limits = {route.name: route.cache.max_entries for route in snapshot.routes if route.cache is not None}
+        limits = {
+            route.name: max(rule.cache.max_entries for rule in route.rules if rule.cache is not None)
+            for route in snapshot.routes
+            if any(rule.cache is not None for rule in route.rules)
+        }
+        self._limits.clear()  # the sweeper looks into this very map
+        self._limits.update(limits)
         self._choose()
 
     def credentials(self, message: Credentials) -> None:
@@ -145,6 +146,8 @@ class StoreChoice:
             return Choice("own", own.url, self._collection, own.api_key)
         if self._credentials is not None:
             return Choice("shared", self._credentials.qdrant_url, self._credentials.collection)
+        if snapshot.gateway.shared_qdrant:  # no token yet: the cache is bypassed until there is one
+            return Choice("none")
         return Choice("embedded", "", self._collection)
 
     async def _change(self) -> None:
@@ -160,19 +163,15 @@ class StoreChoice:
             self._changing = None
 
     async def _opened(self, choice: Choice) -> _Live:
-        store: FullStore
         if choice.kind == "embedded":
-            edge = QdrantEdgeStore(
+            store = await open_embedded(
                 self._state, collection=choice.collection, dimension=self._dimension, clock=self._clock
             )
-            if not await edge.start():
-                log.warning("the embedded cache engine is not open yet; calls go on without a cache until it is")
-            store = edge
         else:
-            store = QdrantServerStore(self._settings(choice), clock=self._clock, token=self._token(choice))
+            store = await open_server(self._settings(choice), clock=self._clock, token=self._token(choice))
         guarded = GuardedStore(store, clock=self._clock)
         await guarded.start()
-        sweeper = Sweeper(store, self._limit, clock=self._clock, dice=self._dice)
+        sweeper = Sweeper(store, limits_by_route(self._limits), clock=self._clock, dice=self._dice)
         sweeper.start()
         return _Live(choice, store, guarded, sweeper)
 
@@ -186,20 +185,17 @@ class StoreChoice:
             create=choice.kind == "own",
         )
 
-    def _token(self, choice: Choice) -> Callable[[], str | None]:
+    def _token(self, choice: Choice) -> Token | None:
+        if choice.kind == "own" and choice.key is None:
+            return None
+
         def token() -> str | None:
-            if choice.kind == "shared":
+            if choice.key is None:
                 return None if self._credentials is None else self._credentials.qdrant_token
-            secret = None if choice.key is None else self._secrets.read(choice.key)
+            secret = self._secrets.read(choice.key)
             return None if secret is None else secret.reveal().decode("utf-8", "replace")
 
         return token
-
-    def _limit(self, partition: str) -> int | None:
-        found = Partition.parse(partition)
-        if found is None or found.namespace != self._namespace:
-            return None
-        return self._limits.get(found.route)
 
 
 async def _close(live: _Live) -> None:

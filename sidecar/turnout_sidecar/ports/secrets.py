@@ -48,8 +48,8 @@ class Secrets(Protocol):
         ...
 
 
-class FakeSecrets:
-    """Secrets of a test's own; also what the standalone mode fills from manifests."""
+class HeldSecrets:
+    """Secrets that are given: by the manifests of the standalone mode, or by a test."""
 
     def __init__(self, values: dict[str, dict[str, bytes]] | None = None) -> None:
         self._values = values or {}
@@ -64,9 +64,9 @@ class FakeSecrets:
         """All names."""
         return tuple(sorted(self._values))
 
-    def all(self) -> list[Secret]:
+    def known(self) -> tuple[Secret, ...]:
         """Every value held now, for taking them out of what is logged."""
-        return [Secret(value) for keys in self._values.values() for value in keys.values()]
+        return tuple(Secret(value) for keys in self._values.values() for value in keys.values())
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Remember whom to call."""
@@ -77,3 +77,7 @@ class FakeSecrets:
         self._values = values
         for call in self._callbacks:
             call()
+
+
+FakeSecrets = HeldSecrets
+"""The fake beside the real adapter is the held one."""
