@@ -40,7 +40,7 @@ class Relay:
         self._first = first
         self._clock = clock
         self._over = False
-        self._note_error()
+        exchange.aborted = tap.error is not None
 
     def __aiter__(self) -> "Relay":
         return self
@@ -53,12 +53,19 @@ class Relay:
         if self._over:
             raise StopAsyncIteration
         try:
-            return await self._next()
+            async for piece in self._pieces:
+                if not self._tap.done:  # nothing follows the end
+                    frames = self._tap.feed(piece)
+                    if self._tap.error is not None:
+                        self._exchange.aborted = True
+                    if frames:
+                        return frames
         except (UpstreamError, NotAnAnswer) as error:
             return await self._broken(error)
         except BaseException:
             await self.aclose()
             raise
+        return await self._ended()
 
     async def aclose(self) -> None:
         """Let go of the upstream; what has not ended by now has lost its listener."""
@@ -66,14 +73,8 @@ class Relay:
             self._settle("client_gone")
             await self._reply.close()
 
-    async def _next(self) -> bytes:
-        async for piece in self._pieces:
-            if self._tap.done:
-                continue  # nothing follows the end
-            frames = self._tap.feed(piece)
-            self._note_error()
-            if frames:
-                return frames
+    async def _ended(self) -> bytes:
+        """The provider has no more; what may still go out."""
         last = self._tap.finish()
         if not self._tap.done and self._tap.error is None:
             return await self._broken(None)
@@ -100,10 +101,6 @@ class Relay:
             )
         what = "sent an answer that cannot be read" if isinstance(error, NotAnAnswer) else "broke off its answer"
         return openai_errors.frame(CallError(502, "upstream_incomplete", f"{backend} {what}."))
-
-    def _note_error(self) -> None:
-        if self._tap.error is not None:
-            self._exchange.aborted = True
 
     def _settle(self, error: str | None) -> None:
         self._over = True

@@ -6,30 +6,28 @@ twice, escapes. So a body is edited, not written anew. Rules:
 - a member that is replaced is replaced wherever it stands, also twice and also with its name escaped, so that no reader
   sees another value than the one that was checked; one that is removed is removed everywhere, with one comma;
 - only top-level members are walked over. msgspec hands out the bytes of every value, so that values are skipped at C
-  speed; where a name stands twice with different values it knows only the last, and the standard parser finds the ends.
+  speed; where a name stands twice it knows only the last, and a slower walk with the standard parser finds all ends.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 import orjson
 
 Changes = Mapping[str, bytes | None]
-_EndOf = Callable[[str, int], int]
 
 _VALUES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STANDARD = json.JSONDecoder()
+_NAME = rb'[ \t\n\r]*"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\n\r]*:[ \t\n\r]*'
+_KEY = re.compile(_NAME, re.DOTALL)
+_FIRST = re.compile(rb"[ \t\n\r]*\{" + _NAME, re.DOTALL)
+_NEXT = re.compile(rb"[ \t\n\r]*," + _NAME, re.DOTALL)
+_LAST = re.compile(rb"[ \t\n\r]*\}")
 _OPEN = re.compile(rb"[ \t\n\r]*\{")
-_KEY = re.compile(rb'[ \t\n\r]*"((?:[^"\\]|\\.)*+)"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _MARK = re.compile(rb"[ \t\n\r]*([,}])")
-_EMPTY = re.compile(rb"[ \t\n\r]*\}")
 _NOT_AN_OBJECT = "not a JSON object"
-
-
-class _Unequal(Exception):  # noqa: N818  says what was found
-    """A name stands twice, with different values."""
 
 
 class _Member:
@@ -60,6 +58,9 @@ def replace_members(raw: bytes, changes: Changes, *, unique: bool = False) -> by
     """
     if not changes:
         return raw
+    spans = _spans(raw)
+    if spans and None not in changes.values():
+        return _replaced(raw, spans, changes)
     opening, members = _members(raw)
     if unique and len({member.name for member in members}) != len(members):
         raise MemberTwice(_twice(members))
@@ -93,12 +94,9 @@ def _members(raw: bytes) -> tuple[int, list[_Member]]:
     if start is None:
         raise ValueError(_NOT_AN_OBJECT)
     opening = start.end()
-    if _EMPTY.match(raw, opening):
+    if _LAST.match(raw, opening):
         return opening, []
-    try:
-        return opening, _walk(raw, opening, _RawValues(raw).end)
-    except _Unequal:
-        return opening, _walk(raw, opening, _ParsedValues(raw, opening).end)
+    return opening, _walk(raw, opening, _Ends(raw, opening))
 
 
 def _twice(members: list[_Member]) -> str:
@@ -110,30 +108,50 @@ def _twice(members: list[_Member]) -> str:
     return ""
 
 
-class _RawValues:
-    """Finds the end of a value by its bytes, which msgspec has cut out."""
+def _spans(raw: bytes) -> dict[str, tuple[int, int]] | None:
+    """Where each member's value begins and ends, in order; None where a name stands twice (or there is none).
 
-    __slots__ = ("_raw", "_values")
+    Each step finds the bytes of the next value where they should be, and a mark after them: so positions are exact, and as
+    many members as there are different names end the object.
+    """
+    try:
+        values = _VALUES.decode(raw)
+    except msgspec.DecodeError as error:
+        raise ValueError(_NOT_AN_OBJECT) from error
+    spans: dict[str, tuple[int, int]] = {}
+    position = 0
+    pattern = _FIRST
+    for name, value in values.items():
+        key = pattern.match(raw, position)
+        text = bytes(value)
+        if key is None or not raw.startswith(text, start := key.end()):
+            return None
+        position = start + len(text)
+        spans[name] = (start, position)
+        pattern = _NEXT
+    return spans if spans and _LAST.match(raw, position) else None
 
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-        try:
-            self._values = _VALUES.decode(raw)
-        except msgspec.DecodeError as error:
-            raise ValueError(_NOT_AN_OBJECT) from error
 
-    def end(self, name: str, start: int) -> int:
-        """Raises _Unequal where the value that is known is that of another member of this name."""
-        value = bytes(self._values[name])
-        if not self._raw.startswith(value, start):
-            raise _Unequal
-        end = start + len(value)
-        if _MARK.match(self._raw, end) is None:  # 1, where the last one is 12
-            raise _Unequal
-        return end
+def _replaced(raw: bytes, spans: dict[str, tuple[int, int]], changes: Changes) -> bytes:
+    """The quick way, where no name stands twice and nothing is removed."""
+    parts: list[bytes] = []
+    position = end = 0
+    for name, (start, end) in spans.items():
+        text = changes.get(name)
+        if text is not None:
+            parts += (raw[position:start], text)
+            position = end
+    if len(parts) < 2 * len(changes):
+        parts.append(raw[position:end])
+        position = end
+        for name, text in changes.items():
+            if text is not None and name not in spans:
+                parts += (b",", orjson.dumps(name), b":", text)
+    parts.append(raw[position:])
+    return b"".join(parts)
 
 
-class _ParsedValues:
+class _Ends:
     """Finds the end of a value by parsing it. Positions are counted in characters there and in bytes here."""
 
     __slots__ = ("_at_byte", "_at_char", "_raw", "_text")
@@ -141,19 +159,21 @@ class _ParsedValues:
     def __init__(self, raw: bytes, opening: int) -> None:
         self._raw = raw
         self._text = raw.decode()
-        self._at_byte = opening
-        self._at_char = opening
+        self._at_byte = self._at_char = opening  # nothing but ASCII comes before
 
-    def end(self, name: str, start: int) -> int:  # noqa: ARG002  one shape for both
-        """Called once for each member, in order."""
+    def end(self, start: int) -> int:
+        """The end of the value that begins at byte `start`; called once for each member, in order."""
         begin = self._at_char + len(self._raw[self._at_byte : start].decode())
-        _, stop = _STANDARD.raw_decode(self._text, begin)
+        try:
+            _, stop = _STANDARD.raw_decode(self._text, begin)
+        except ValueError as error:
+            raise ValueError(_NOT_AN_OBJECT) from error
         self._at_char = stop
         self._at_byte = start + len(self._text[begin:stop].encode())
         return self._at_byte
 
 
-def _walk(raw: bytes, opening: int, end_of: _EndOf) -> list[_Member]:
+def _walk(raw: bytes, opening: int, ends: _Ends) -> list[_Member]:
     members: list[_Member] = []
     before = start = opening
     while True:
@@ -163,7 +183,7 @@ def _walk(raw: bytes, opening: int, end_of: _EndOf) -> list[_Member]:
         escaped = key.group(1)
         name = orjson.loads(b'"' + escaped + b'"') if b"\\" in escaped else escaped.decode()
         value = key.end()
-        end = end_of(name, value)
+        end = ends.end(value)
         members.append(_Member(name, before, start, value, end))
         mark = _MARK.match(raw, end)
         if mark is None:
