@@ -85,10 +85,21 @@ def _doubles(value: list[Any], keys: list[str] | None, path: str) -> Iterator[Fi
 
 
 def _string(value: str, schema: Schema, path: str) -> Iterator[Finding]:
+    if not _is_text(value):
+        yield Finding(path, "holds half of a surrogate pair, which is no text")
+        return
     yield from _between(len(value), schema, path, "minLength", "maxLength", " characters")
     pattern = schema.get("pattern")
     if pattern is not None and len(value) <= schema["maxLength"] and not _compiled(pattern).fullmatch(value):
         yield Finding(path, f"{_named(value)} does not match {pattern}")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _between(value: int, schema: Schema, path: str, low: str, high: str, unit: str) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from turnout_operator.compile.build import compile_namespace
 from turnout_operator.compile.inputs import Broken, Defaults, Inputs, read
-from turnout_operator.compile.result import ConditionValue, Finding3, Problem, Result, Verdict
+from turnout_operator.compile.result import ConditionValue, Problem, Result, Verdict
 from turnout_operator.compile.support import UNSUPPORTED
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "Broken",
     "ConditionValue",
     "Defaults",
-    "Finding3",
     "Inputs",
     "Problem",
     "Result",

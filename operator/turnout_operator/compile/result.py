@@ -33,9 +33,6 @@ class ConditionValue(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-Finding3 = ConditionValue
-
-
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the compiler says of one object. `Programmed` is not its to say."""
 

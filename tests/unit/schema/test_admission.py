@@ -126,3 +126,15 @@ def test_a_huge_value_is_not_repeated_in_the_message() -> None:
     obj = {"apiVersion": "turnout.dev/v1alpha1", "kind": "CachePolicy", "metadata": {"name": "a"}}
     (found,) = admit({**obj, "spec": {"mode": "x" * 100_000}})
     assert len(found.message) < 500
+
+
+def test_half_of_a_surrogate_pair_is_no_text() -> None:
+    rule = {"name": "all", "backendRefs": [{"name": "acme", "model": "small"}]}
+    rule["matches"] = [{"headers": [{"name": "a", "value": "\ud800"}]}]
+    obj = {
+        "apiVersion": "turnout.dev/v1alpha1",
+        "kind": "ModelRoute",
+        "metadata": {"name": "a"},
+        "spec": {"rules": [rule]},
+    }
+    assert [found.path for found in admit(obj)] == ["spec.rules[0].matches[0].headers[0].value"]
