@@ -6,6 +6,7 @@ a span was asked for it and the call is sampled.
 
 from collections.abc import Mapping, Sequence
 
+from turnout_contract import semconv
 from turnout_sidecar.exchange.call import Exchange, Proceed, Response, Stage
 from turnout_sidecar.ports.clock import Clock
 
@@ -39,7 +40,7 @@ def _timed(stage: Stage, proceed: Proceed, name: str, clock: Clock) -> Proceed:
             nonlocal ended
             if not ended:
                 ended = True
-                trace.child(name, start, clock.unix_ns(), {"turnout.cache.state": exchange.cache_state})
+                trace.child(name, start, clock.unix_ns(), {semconv.CACHE: exchange.cache_state})
 
         async def reached(inner: Exchange) -> Response:
             end()

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from turnout_contract import semconv
 from turnout_contract.protocol import NackError
 from turnout_contract.snapshot import codec
 from turnout_contract.snapshot.model import Snapshot
@@ -42,7 +43,6 @@ from turnout_sidecar.stages.resolve_route import resolve_route
 
 _LOG = logging.getLogger("turnout.gateway")
 _NOT_READY = CallError(503, "not_ready", "The gateway has no configuration yet.", headers={"retry-after": "1"})
-_CACHE_SPAN = "turnout.cache"
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +114,7 @@ class Gateway:
     def _routes(
         self, stages: list[Stage], call: Proceed, cache: Stage | None
     ) -> dict[tuple[str, str], tuple[Endpoint, Proceed]]:
-        spans = {cache: _CACHE_SPAN} if cache is not None else {}
+        spans = {cache: semconv.SPAN_CACHE} if cache is not None else {}
         calls = pipeline.build(stages, call, spans=spans, clock=self._clock)
         table = {("POST", served.endpoint.path): (served.endpoint, calls) for served in SERVED}
         table["GET", MODELS.path] = (MODELS, pipeline.build([authenticate], list_models))
