@@ -29,8 +29,8 @@ from turnout_contract import manifests
 from turnout_contract.money import format_usd, parse_usd, per_million
 
 OK = 200
-QUESTION = "What does the extended warranty of the X200 washing machine cover?"
-REPHRASED = "Please tell me what the extended warranty of the X200 washing machine covers?"
+QUESTION = "What is the warranty period of the X200 washing machine?"
+REPHRASED = "Can you please tell me what the warranty period of the X200 washing machine is?"
 CLAIM = "Water came through the ceiling on 3 May and ruined the parquet floor in the hall."
 
 
