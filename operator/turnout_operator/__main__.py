@@ -16,7 +16,7 @@ from turnout_operator.settings import OperatorSettings, load
 
 @click.command(context_settings={"auto_envvar_prefix": "TURNOUT_OPERATOR"})
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A settings file (YAML).")
-@click.option("--kubeconfig", type=click.Path(exists=True, path_type=Path), help="Absent: the pod's service account.")
+@click.option("--kubeconfig", type=click.Path(exists=True), help="Absent: the pod's service account.")
 @click.option("--namespace", envvar="POD_NAMESPACE", help="The operator's own namespace.")
 @click.option("--pod-name", envvar="POD_NAME", help="The name under which this replica stands for election.")
 @click.option("--host", help="Where gateways are listened for.")

@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -56,12 +55,12 @@ class Kube(Protocol):
         ...
 
 
-def configure(kubeconfig: Path | None) -> Any:
+def configure(kubeconfig: str | None) -> Any:
     """A client configuration of a kubeconfig, or of the pod's service account. Raises ConfigException."""
     configuration = kubernetes.client.Configuration()
     if kubeconfig is not None:
         load: Any = kubernetes.config.load_kube_config
-        load(config_file=str(kubeconfig), client_configuration=configuration, persist_config=False)
+        load(config_file=kubeconfig, client_configuration=configuration, persist_config=False)
     else:
         load = kubernetes.config.load_incluster_config
         load(client_configuration=configuration)

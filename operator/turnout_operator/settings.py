@@ -27,6 +27,10 @@ class LeaseTimings(Section, frozen=True, kw_only=True):
     renew_deadline: Seconds = 10.0
     retry: Seconds = 2.0
 
+    def __post_init__(self) -> None:
+        if not self.retry < self.renew_deadline < self.duration:
+            raise ValueError("lease: retry must be below renewDeadline, and that below duration")
+
 
 class Debounce(Section, frozen=True, kw_only=True):
     """A namespace is compiled once it was quiet for `quiet`, and `most` after its first change at the latest."""
@@ -39,7 +43,7 @@ class SharedQdrant(Section, frozen=True, kw_only=True):
     """The Qdrant that all namespaces share, each in its own collection. `key_file` holds its API key."""
 
     url: str
-    key_file: Path
+    key_file: str
     public_url: str = ""
     """Where gateways reach it, if elsewhere than the operator does."""
     shards: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
@@ -76,7 +80,7 @@ class OperatorSettings(Section, frozen=True, kw_only=True):
 
     namespace: str = "turnout-system"
     pod_name: str = "turnout-operator"
-    kubeconfig: Path | None = None
+    kubeconfig: str | None = None
     host: str = "0.0.0.0"
     port: Port = 8443
     health_host: str = "0.0.0.0"

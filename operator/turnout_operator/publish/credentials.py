@@ -81,11 +81,11 @@ def mint(settings: SharedQdrant, key: str, namespace: str, now: int) -> Credenti
     )
 
 
-def read_key(path: Path) -> str:
+def read_key(path: str) -> str:
     """Qdrant's key, as mounted. Raises OSError, ValueError where it is empty."""
-    key = path.read_text(encoding="utf-8").strip()
+    key = Path(path).read_text(encoding="utf-8").strip()
     if not key:
-        raise ValueError(f"{path.name}: the key of the shared Qdrant is empty")
+        raise ValueError(f"{path}: the key of the shared Qdrant is empty")
     return key
 
 
