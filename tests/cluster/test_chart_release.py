@@ -24,9 +24,12 @@ RELEASE = "second"
 MONITORING = {"ServiceMonitor": "servicemonitors", "PodMonitor": "podmonitors", "PrometheusRule": "prometheusrules"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def second(cluster: Cluster, turnout_installed: Installed) -> Iterator[Installed]:
-    """A second release of the chart, in a namespace of its own, so that the session's stays as it is."""
+    """A second release of the chart, in a namespace of its own, so that the session's stays as it is.
+
+    Every test leaves it installed, with no values.
+    """
     installed = install(cluster, f"release-{secrets.token_hex(4)}", release=RELEASE)
     yield installed
     with config(cluster, installed.namespace) as connection:
@@ -94,26 +97,27 @@ def test_the_operators_pods_are_admitted_where_the_restricted_standard_is_enforc
 
 
 def test_a_release_is_upgraded_and_rolled_back(second: Installed) -> None:
-    before = deployment(second)
+    before, revisions = deployment(second), history(second)
     assert before["spec"]["replicas"] == 2
     with config(second.cluster, second.namespace) as connection:
         connection.upgrade(CHART, RELEASE, {"replicas": 3, "auditSeconds": 60})
         assert deployment(second)["spec"]["replicas"] == 3
         assert deployment(second)["spec"]["template"] != before["spec"]["template"]
         assert settings(second)["auditSeconds"] == 60
-        assert history(second) == ["superseded", "deployed"]
+        assert history(second) == ["superseded"] * len(revisions) + ["deployed"]
 
         connection.rollback(RELEASE)
     assert deployment(second)["spec"]["replicas"] == 2
     assert deployment(second)["spec"]["template"] == before["spec"]["template"]
     assert settings(second)["auditSeconds"] == 300
-    assert history(second) == ["superseded", "superseded", "deployed"]
+    assert history(second) == ["superseded"] * (len(revisions) + 1) + ["deployed"]
 
 
 def test_an_upgrade_with_a_wrong_value_changes_nothing(second: Installed) -> None:
+    before = history(second)
     with config(second.cluster, second.namespace) as connection, pytest.raises(helm.HelmError, match="replica"):
         connection.upgrade(CHART, RELEASE, {"replica": 3})
-    assert history(second) == ["deployed"]
+    assert history(second) == before
 
 
 def test_the_certificate_survives_upgrade_rollback_and_uninstallation(second: Installed) -> None:
@@ -177,7 +181,7 @@ def get(cluster: Cluster, path: str) -> Json | None:
 # --- monitoring, which is rendered only where the cluster knows the kinds
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def monitoring(cluster: Cluster) -> Iterator[None]:
     """The Prometheus operator's kinds, as far as an API server needs to know them."""
     free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -216,10 +220,11 @@ def test_without_the_kinds_of_monitoring_none_is_made(second: Installed) -> None
 def test_monitors_and_alerts_are_made_where_the_cluster_knows_them(second: Installed, monitoring: None) -> None:
     with config(second.cluster, second.namespace) as connection:
         connection.upgrade(CHART, RELEASE, {})
-    for plural in MONITORING.values():
+    made = {}
+    for kind, plural in MONITORING.items():
         path = f"/apis/monitoring.coreos.com/v1/namespaces/{second.namespace}/{plural}"
-        assert len(second.cluster.request("GET", path)["items"]) == 1
-    rule = rendered_for(second, {})["PrometheusRule"]
+        (made[kind],) = second.cluster.request("GET", path)["items"]
+    rule = made["PrometheusRule"]
     alerts = [alert for group in rule["spec"]["groups"] for alert in group["rules"]]
     assert {alert["alert"] for alert in alerts} == {
         "TurnoutNoLeader", "TurnoutTwoLeaders", "TurnoutGatewayRefusedConfiguration", "TurnoutGatewaysDisconnected",
@@ -237,16 +242,17 @@ def test_monitors_and_alerts_are_made_where_the_cluster_knows_them(second: Insta
 
 def test_each_value_of_monitoring_has_an_effect(second: Installed, monitoring: None) -> None:
     plain = rendered_for(second, {})
-    for part, kind in {
-        "serviceMonitor": "ServiceMonitor",
-        "podMonitor": "PodMonitor",
-        "rules": "PrometheusRule",
-    }.items():
+    parts = {"serviceMonitor": "ServiceMonitor", "podMonitor": "PodMonitor", "rules": "PrometheusRule"}
+    for part, kind in parts.items():
         assert rendered_for(second, {"metrics": {part: {"enabled": False}}}).keys() == plain.keys() - {kind}
-        labelled = rendered_for(second, {"metrics": {part: {"labels": {"release": "prometheus"}}}})
-        assert labelled[kind]["metadata"]["labels"]["release"] == "prometheus"
-        if part != "rules":
-            assert rendered_for(second, {"metrics": {part: {"interval": "7s"}}})[kind] != plain[kind]
+    labels = {"release": "prometheus"}
+    often = {"interval": "7s", "labels": labels}
+    other = rendered_for(
+        second, {"metrics": {"serviceMonitor": often, "podMonitor": often, "rules": {"labels": labels}}}
+    )
+    assert all(found["metadata"]["labels"]["release"] == "prometheus" for found in other.values())
+    assert other["ServiceMonitor"]["spec"]["endpoints"][0]["interval"] == "7s"
+    assert other["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["interval"] == "7s"
     served = rendered_for(second, {"watchNamespaces": [second.namespace]})["PodMonitor"]["spec"]["namespaceSelector"]
     assert plain["PodMonitor"]["spec"]["namespaceSelector"] == {"any": True}
     assert served == {"matchNames": [second.namespace]}
