@@ -1,4 +1,9 @@
-"""Budget: who may spend how much in which window, and what happens on the way there."""
+"""Budget: who may spend how much in which window, and what happens on the way there.
+
+Budgets add up: the strictest wins. Whoever tries one out sets its mode to Shadow and leaves the rest as it will be.
+
+Rules: exactly one of dollars and tokens; dollars are decimal strings; every part of the selector that is present must match.
+"""
 
 from typing import Annotated, Literal
 

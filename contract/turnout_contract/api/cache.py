@@ -1,4 +1,9 @@
-"""CachePolicy: which answers may be kept and served again, to whom, and with what promised error rate."""
+"""CachePolicy: which answers may be kept and served again, to whom, and with what promised error rate.
+
+The most specific policy wins: one for a rule before one for its route before the namespace's default; then the oldest.
+
+Rules: without a policy nothing is cached; what is said for mode Semantic may stay while the mode is another.
+"""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,10 @@
-"""GuardrailPolicy: what is checked in questions and answers, and what is done about it."""
+"""GuardrailPolicy: what is checked in questions and answers, and what is done about it.
+
+Policies add up: what one of them forbids no other allows. With a namespaceSelector, in the operator's own namespace, one holds
+for the whole organisation.
+
+Rules: an absent list of entities means all, an empty one is refused; an empty selector is refused, since it could mean anything.
+"""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,10 @@
-"""PromptTemplate: named messages with typed variables, in versions, of which one is active or several share the calls."""
+"""PromptTemplate: named messages with typed variables, in versions, of which one is active or several share the calls.
+
+The versions are all here, so that going back is an edit of one word and an experiment an edit of two weights.
+
+Rules: exactly one of `active` and `split`, and both name versions that exist; the schema of the variables is free in form, and
+so it is the compiler that checks its size and what it refers to.
+"""
 
 from typing import Annotated, Any, Literal
 

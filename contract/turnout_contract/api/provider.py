@@ -1,4 +1,10 @@
-"""ModelProvider: an endpoint, its protocol, its credentials, its clearance and residency, and its models with their prices."""
+"""ModelProvider: an endpoint, its protocol, its credentials, its clearance and residency, and its models with their prices.
+
+What a provider may see and where it works stand here, beside its address, so that no route can send data past them.
+
+Rules: credentials are named, never written; the endpoint holds neither user, query nor fragment; an absent window or limit is
+not checked, an absent price is unknown, which is not zero.
+"""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,8 @@
-"""ModelRoute: the model name that applications ask for, and the rules that choose which model answers."""
+"""ModelRoute: the model name that applications ask for, and the rules that choose which model answers.
+
+Rules: of its rules the first that matches is used, and their names are unique; what goes with one strategy only is refused with
+another; `on` is a key that YAML 1.1 reads as true, so kubectl's spelling of it is taken as well.
+"""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,7 @@
-"""What holds of every compilation, whatever the namespace is made of."""
+"""What holds of every compilation, whatever the namespace is made of.
+
+Namespaces are drawn from few names, so that conflicts, dangling references and objects that cannot be read are the rule.
+"""
 
 import random
 from typing import Any

@@ -1,4 +1,8 @@
-"""What is not supported yet is refused naming the field; what is supported is not ignored."""
+"""What is not supported yet is refused naming the field; what is supported is not ignored.
+
+For every field of a kind that is supported there is a change here which must be seen in the snapshot or in a verdict, or a
+reason why the compiler does not need it.
+"""
 
 import copy
 from collections.abc import Iterator
