@@ -1,0 +1,99 @@
+"""An OTLP/HTTP receiver in a thread of its own, for tests whose gateway is another process."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from doubles.otlp_receiver import Value, attributes
+from support.turnout import until
+
+
+class SeenSpan:
+    """A span with its attributes by name, and those of its resource."""
+
+    def __init__(self, span: Span, resource: dict[str, Value]) -> None:
+        self.name = span.name
+        self.kind = Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_")
+        self.trace_id = span.trace_id.hex()
+        self.id = span.span_id.hex()
+        self.parent = span.parent_span_id.hex()
+        self.attributes = attributes(list(span.attributes))
+        self.resource = resource
+
+    def __getitem__(self, name: str) -> Value:
+        return self.attributes[name]
+
+
+class SpanReceiver:
+    """Takes `POST /v1/traces`."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.bodies))
+        self._thread = threading.Thread(target=self._server.serve_forever, name="otlp-receiver", daemon=True)
+
+    def __enter__(self) -> SpanReceiver:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The endpoint, without the path that exporters add."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def spans(self) -> list[SeenSpan]:
+        """All spans that were taken."""
+        found: list[SeenSpan] = []
+        for body in list(self.bodies):
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                of_all = attributes(list(resource.resource.attributes))
+                found += [SeenSpan(span, of_all) for scope in resource.scope_spans for span in scope.spans]
+        return found
+
+    def trace_of(self, request_id: str) -> list[SeenSpan]:
+        """The spans of the trace of a call, the SERVER span first, once they have arrived."""
+
+        def arrived() -> list[SeenSpan]:
+            spans = self.spans
+            servers = [span for span in spans if span.attributes.get("turnout.request_id") == request_id]
+            if not servers:
+                return []
+            server = servers[0]
+            return [server, *(span for span in spans if span.trace_id == server.trace_id and span.id != server.id)]
+
+        return until(f"the spans of call {request_id}", arrived)
+
+
+def _handler(bodies: list[bytes]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            answer = ExportTraceServiceResponse().SerializeToString()
+            self.send_response(200)
+            self.send_header("content-type", "application/x-protobuf")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Nothing is logged."""
+
+    return Handler
