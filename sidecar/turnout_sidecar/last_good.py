@@ -50,16 +50,21 @@ class LastGood:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load(self) -> Kept | None:
-        """The newest one that checks out, else the one before, else None."""
+    def candidates(self) -> list[Kept]:
+        """Those that check out, the newest first."""
+        found = []
         for name in (_NAME, _PREVIOUS):
             path = self._folder / name
             kept = _read(path)
             if kept is not None:
-                return kept
-            if path.exists():
+                found.append(kept)
+            elif path.exists():
                 _LOG.warning("%s is damaged and is not used", name)
-        return None
+        return found
+
+    def load(self) -> Kept | None:
+        """The newest one that checks out, None where there is none."""
+        return next(iter(self.candidates()), None)
 
     def save(self, kept: Kept) -> None:
         """Keep it. The one before stays, unless it is the same version or damaged. Raises OSError."""
