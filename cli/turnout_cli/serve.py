@@ -46,15 +46,11 @@ from turnout_sidecar.server import GatewaySettings
 @click.option("--allow-insecure-tls", is_flag=True, help="Accept insecureSkipVerify, as the chart's value would.")
 def command(
     folder: Path,
-    host: str,
-    port: int,
-    admin_host: str,
-    admin_port: int,
     state: Path | None,
     namespace: str | None,
     secret: tuple[str, ...],
-    otlp_endpoint: str | None,
     allow_insecure_tls: bool,  # noqa: FBT001 - click's way
+    **settings: str | int | None,
 ) -> None:
     """Serve the manifests of a folder; edits are live within a second."""
     given = secrets_of(secret)
@@ -73,19 +69,12 @@ def command(
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"{folder}: {error.strerror}") from error
-    settings = GatewaySettings(
-        host=host,
-        port=port,
-        admin_host=admin_host,
-        admin_port=admin_port,
-        namespace=desk.namespace,
-        state_dir=None if state is None else str(state),
-        otlp_endpoint=otlp_endpoint,
-    )
+    state_dir = None if state is None else str(state)
+    gateway = GatewaySettings(namespace=desk.namespace, state_dir=state_dir, **settings)  # type: ignore[arg-type]
     try:
-        uvloop.run(run(settings, desk, secrets))
+        uvloop.run(run(gateway, desk, secrets))
     except OSError as error:
-        raise click.ClickException(f"{host}:{port}, {admin_host}:{admin_port}: {error.strerror or error}") from error
+        raise click.ClickException(f"cannot start: {error.strerror or error}") from error
 
 
 def secrets_of(given: tuple[str, ...]) -> dict[str, dict[str, bytes]]:

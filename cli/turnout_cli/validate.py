@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from turnout_cli.standalone.folder import Folder, FolderFinding, Loaded, read_files
+from turnout_cli.standalone.inputs import inputs_for
 from turnout_cli.standalone.verdicts import findings_of
 from turnout_contract.schema.admission import Admission
-from turnout_operator.compile import Defaults, Inputs, compile_namespace
+from turnout_operator.compile import Defaults, compile_namespace
 
 
 @click.command("validate")
@@ -54,7 +55,6 @@ def check(loaded: Loaded, defaults: Defaults) -> tuple[FolderFinding, ...]:
     """All findings: of reading and admission, then of compiling each namespace."""
     findings = list(loaded.findings)
     for namespace in loaded.namespaces:
-        objects = tuple(item for item in loaded.objects if item.namespace == namespace)
-        result = compile_namespace(Inputs(namespace=namespace, objects=objects, defaults=defaults))
+        result = compile_namespace(inputs_for(loaded, namespace, defaults))
         findings.extend(findings_of(result.verdicts))
     return tuple(findings)

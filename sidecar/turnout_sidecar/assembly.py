@@ -77,7 +77,6 @@ class Assembly:
             dice=dice,
         )
         self._admin: web.AppRunner | None = None
-        self.degraded = False
 
     def _cache_folder(self) -> Path:
         if self.settings.state_dir is not None:
@@ -106,11 +105,6 @@ class Assembly:
         for name, text, read in counts:
             self.metrics.watch(name, text, functools.partial(_single, read), counter=True)
         self.metrics.watch(semconv.STORE_OPEN, "1 while the store is left alone.", lambda: {(): float(self.store.open)})
-        self.metrics.watch(
-            semconv.CONFIG_DEGRADED,
-            "1 on the last good snapshot, without operator.",
-            lambda: {(): float(self.degraded)},
-        )
 
     def apply(self, data: bytes, version: str) -> tuple[str, ...]:
         """Run a snapshot from the next call on; what is missing. Raises BuildError and changes nothing."""
@@ -135,7 +129,6 @@ class Assembly:
         await self._upstream.close()
         if self._admin is not None:
             await self._admin.cleanup()
-        await self._lines.close(2.0)
         if self._temporary is not None:
             self._temporary.cleanup()
 

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from turnout_cli.standalone.folder import SUFFIXES, Folder, Loaded, read_files
+from turnout_cli.standalone.inputs import inputs_for, served
 from turnout_cli.standalone.verdicts import findings_of
 from turnout_contract.schema.admission import Admission
 from turnout_contract.snapshot import codec
-from turnout_operator.compile import Defaults, Inputs, compile_namespace
+from turnout_operator.compile import Defaults, compile_namespace
 from turnout_sidecar.ports.secrets import HeldSecrets
 from turnout_sidecar.runtime import BuildError
 
@@ -59,10 +60,11 @@ class Desk:
         self._signature = signature(self._path)
         loaded = self._folder.load(read_files(self._path))
         if self._wanted is None:
-            if len(loaded.namespaces) > 1:
-                names = ", ".join(loaded.namespaces)
+            found = served(loaded, self._defaults)
+            if len(found) > 1:
+                names = ", ".join(found)
                 raise NamespaceChoiceError(f"the folder has several namespaces ({names}); choose one with --namespace")
-            self.namespace = loaded.namespaces[0] if loaded.namespaces else "default"
+            self.namespace = found[0] if found else "default"
         self._take(loaded)
 
     def serve(self, apply: Apply) -> None:
@@ -86,9 +88,8 @@ class Desk:
             self._take(self._folder.load(files))
 
     def _take(self, loaded: Loaded) -> None:
-        objects = tuple(item for item in loaded.objects if item.namespace == self.namespace)
-        others = tuple(name for name in loaded.namespaces if name != self.namespace)
-        result = compile_namespace(Inputs(namespace=self.namespace, objects=objects, defaults=self._defaults))
+        others = tuple(name for name in served(loaded, self._defaults) if name != self.namespace)
+        result = compile_namespace(inputs_for(loaded, self.namespace, self._defaults))
         lines = [*map(str, loaded.findings), *(str(finding) for finding in findings_of(result.verdicts))]
         lines += [f"note: {note}" for note in loaded.notes]
         lines += [f"note: namespace {name} is not served; --namespace chooses" for name in others]

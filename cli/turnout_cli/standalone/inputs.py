@@ -1,0 +1,34 @@
+"""What the compiler is given for one namespace of a folder: its own objects, and what holds for the whole organisation.
+
+A folder has no Namespace objects: a namespace's only label is its name, as every API server sets it.
+"""
+
+from turnout_cli.standalone.folder import Loaded
+from turnout_contract.api.budget import BudgetSpec
+from turnout_contract.api.guardrail import GuardrailPolicySpec
+from turnout_contract.api.registry import TypedObject
+from turnout_operator.compile import Defaults, Inputs
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+def inputs_for(loaded: Loaded, namespace: str, defaults: Defaults) -> Inputs:
+    """The compiler's inputs for a namespace."""
+    return Inputs(
+        namespace=namespace,
+        objects=tuple(item for item in loaded.objects if item.namespace == namespace),
+        organisation=tuple(item for item in loaded.objects if _for_all(item, defaults)),
+        namespace_labels={NAME_LABEL: namespace},
+        defaults=defaults,
+    )
+
+
+def served(loaded: Loaded, defaults: Defaults) -> tuple[str, ...]:
+    """The namespaces that have objects of their own, beside what the operator's namespace holds for all."""
+    return tuple(sorted({item.namespace for item in loaded.objects if not _for_all(item, defaults)}))
+
+
+def _for_all(item: TypedObject, defaults: Defaults) -> bool:
+    spec = item.spec
+    selects = isinstance(spec, GuardrailPolicySpec | BudgetSpec) and bool(spec.namespace_selector)
+    return selects and item.namespace == defaults.operator_namespace
