@@ -4,10 +4,9 @@ A folder has no Namespace objects: a namespace's only label is its name, as ever
 """
 
 from turnout_cli.standalone.folder import Loaded
-from turnout_contract.api.budget import BudgetSpec
-from turnout_contract.api.guardrail import GuardrailPolicySpec
 from turnout_contract.api.registry import TypedObject
 from turnout_operator.compile import Defaults, Inputs
+from turnout_operator.compile.inputs import is_organisation_wide
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 
@@ -29,6 +28,4 @@ def served(loaded: Loaded, defaults: Defaults) -> tuple[str, ...]:
 
 
 def _for_all(item: TypedObject, defaults: Defaults) -> bool:
-    spec = item.spec
-    selects = isinstance(spec, GuardrailPolicySpec | BudgetSpec) and bool(spec.namespace_selector)
-    return selects and item.namespace == defaults.operator_namespace
+    return is_organisation_wide(item) and item.namespace == defaults.operator_namespace
