@@ -136,14 +136,43 @@ class Response:
 
 
 class Exchange:
-    """One call. `runtime` is the built snapshot that it runs on from beginning to end."""
+    """One call. `runtime` is the built snapshot that it runs on from beginning to end.
 
-    __slots__ = (
-        "aborted", "attempts", "body", "cache_reason", "cache_state", "caller", "client_gone", "context_key", "cost_nano",
-        "endpoint", "error", "exact_key", "headers", "id", "include_usage", "live_rule", "model", "needs", "parsed",
-        "prompt", "raw", "receive", "received_ns", "received_unix_ns", "response_backend", "route", "rule", "runtime",
-        "saved_nano", "sensitivity", "settled", "status", "stream", "trace", "usage", "value",
-    )  # fmt: skip
+    What no stage has found out yet stands in the class, so that making one costs little.
+    """
+
+    # read_request
+    model: str = ""  # the name asked for
+    stream: bool = False
+    include_usage: bool = False  # the client asked for the usage chunk itself
+    # authenticate
+    caller: Caller | None = None
+    # resolve_route
+    route: snap.Route | None = None
+    rule: snap.Rule | None = None
+    live_rule: Any = None  # turnout_sidecar.routing.LiveRule
+    sensitivity: Sensitivity = "Internal"
+    value: Value = "Normal"
+    needs: frozenset[str] = frozenset()
+    # render_prompt
+    prompt: PromptUse | None = None
+    # look_up_cache
+    cache_state: CacheState = "bypass"
+    cache_reason: str = ""  # why bypass, for the log
+    exact_key: str = ""
+    context_key: str = ""
+    saved_nano: int | None = None  # on a hit: what the answer had cost
+    # call_upstream
+    response_backend: str = ""  # provider/model; on a hit the one that made the answer
+    usage: Usage | None = None  # of the answer that was given
+    # record
+    cost_nano: int | None = None  # of all attempts; None: some part is unpriced
+    status: int = 0
+    error: str | None = None  # low-cardinality
+    settled: bool = False
+    aborted: bool = False  # the stream did not end as it should
+    client_gone: bool = False
+    trace: Any = None  # turnout_sidecar.ports.telemetry.CallTrace
 
     def __init__(
         self,
@@ -158,50 +187,17 @@ class Exchange:
         received_unix_ns: int,
         receive: "Receive | None" = None,
     ) -> None:
-        # server
         self.id = id
         self.endpoint = endpoint
-        self.headers = headers  # lower-case look-up (CIMultiDictProxy)
+        self.headers = headers  # looked up in lower case (CIMultiDictProxy)
+        self.raw = raw  # the request's bytes, never changed
+        self.parsed = body  # as it was parsed, never changed
+        self.body = body  # as it is meant; a stage that changes it puts a new dict here
         self.runtime = runtime  # turnout_sidecar.runtime.Runtime
         self.received_ns = received_ns  # monotonic
         self.received_unix_ns = received_unix_ns
         self.receive = receive  # reads the body, once
-        # read_request
-        self.raw = raw  # the request's bytes, never changed
-        self.parsed = body  # as it was parsed, never changed
-        self.body = body  # as it is meant; a stage that changes it puts a new dict here
-        self.model: str = ""  # the name asked for
-        self.stream: bool = False
-        self.include_usage: bool = False  # the client asked for the usage chunk itself
-        # authenticate
-        self.caller: Caller | None = None
-        # resolve_route
-        self.route: snap.Route | None = None
-        self.rule: snap.Rule | None = None
-        self.live_rule: Any = None  # turnout_sidecar.routing.LiveRule
-        self.sensitivity: Sensitivity = "Internal"
-        self.value: Value = "Normal"
-        self.needs: frozenset[str] = frozenset()
-        # render_prompt
-        self.prompt: PromptUse | None = None
-        # look_up_cache
-        self.cache_state: CacheState = "bypass"
-        self.cache_reason: str = ""  # why bypass, for the log
-        self.exact_key: str = ""
-        self.context_key: str = ""
-        self.saved_nano: int | None = None  # on a hit: what the answer had cost
-        # call_upstream
-        self.attempts: list[Attempt] = []
-        self.response_backend: str = ""  # provider/model; on a hit the one that made the answer
-        self.usage: Usage | None = None  # of the answer that was given
-        self.cost_nano: int | None = None  # of all attempts; None: some part is unpriced
-        # record
-        self.status: int = 0
-        self.error: str | None = None  # low-cardinality
-        self.settled = False
-        self.aborted = False  # the stream did not end as it should
-        self.client_gone = False
-        self.trace: Any = None  # turnout_sidecar.ports.telemetry.CallTrace
+        self.attempts: list[Attempt] = []  # by call_upstream
 
 
 Receive = Callable[[int], Awaitable[bytes]]
