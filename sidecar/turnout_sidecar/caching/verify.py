@@ -161,7 +161,8 @@ def _without_courtesy(found: list[Word]) -> list[Word]:
         if end and size > end:
             found = found[:-end]
             continue
-        return [word for at, word in enumerate(found) if not _asks_kindly(low, at)]
+        kept = [word for at, word in enumerate(found) if word.low not in words.FILLERS and not _asks_kindly(low, at)]
+        return kept or found
 
 
 def _asks_kindly(low: Sequence[str], at: int) -> bool:
@@ -227,19 +228,10 @@ def _reordered(found: list[Word]) -> list[Word]:
 def _rephrased(found: list[Word]) -> list[Word]:
     """One way to say how to, what and may I, where there are several."""
     low = [word.low for word in found]
-    if low[0] in ("how", "where") and len(low) > 3:  # noqa: PLR2004  how, do, I, something
-        if low[1] in ("do", "can", "could", "would") and low[2] == "i":
-            return [found[0], Word("to"), *found[3:]]
-        if low[2] in ("can", "could") and low[1] == "i":
-            return [found[0], Word("to"), *found[3:]]
-    if low[0] == "which":
-        return [Word("what", first=True), *found[1:]]
-    if low[:2] == ["could", "i"]:
-        return [Word("can", first=True), *found[1:]]
-    if low[:3] in (["is", "there", "any"], ["are", "there", "any"]) and len(low) > 3:  # noqa: PLR2004  and something
-        return [*found[:2], *found[3:]]
-    if low[:4] == ["i", "would", "like", "to"] and len(low) > 4:  # noqa: PLR2004  and something
-        return [found[0], Word("want"), *found[3:]]
+    for said, meant in words.REPHRASED:
+        size = len(said)
+        if tuple(low[:size]) == said and len(low) > size:
+            return [Word(meant[0], first=True), *(Word(word) for word in meant[1:]), *found[size:]]
     return found
 
 

@@ -107,6 +107,8 @@ THANKS = (
 )
 PLEASE = frozenset({"please", "kindly", "pls", "plz"})
 
+FILLERS = frozenset({"really", "actually"})
+
 ASKING = (
     ("can", "you", "tell", "me"),
     ("could", "you", "tell", "me"),
@@ -139,6 +141,20 @@ ASKING_BEFORE_WH = (
 )
 """The same, where a word such as `why` follows."""
 WHAT_IS = (("what", "is"), ("what", "are"))
+
+REPHRASED: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    *(((wh, verb, "i"), (wh, "to")) for wh in ("how", "where") for verb in ("do", "can", "could", "would")),
+    *(((wh, "i", verb), (wh, "to")) for wh in ("how", "where") for verb in ("can", "could")),
+    (("which",), ("what",)),
+    (("could", "i", "have"), ("can", "i", "get")),
+    (("could", "i"), ("can", "i")),
+    (("can", "i", "have"), ("can", "i", "get")),
+    (("do", "i", "have", "to"), ("do", "i", "need", "to")),
+    (("is", "there", "any"), ("is", "there")),
+    (("are", "there", "any"), ("are", "there")),
+    (("i", "would", "like", "to"), ("i", "want", "to")),
+)
+"""How a question begins, and the one way in which it is then compared; the first that fits."""
 
 WH = frozenset({"what", "which", "who", "whom", "whose", "where", "when", "why", "how"})
 AUXILIARIES = _set(
@@ -175,15 +191,12 @@ SHORT_FORMS = _set(
 
 ABOUT_WORDS = _set(
     """
-    abbreviate abbreviation acronym alphabet anagram antonym article capitalise capitalize caption character
-    characters conjugate correct count define definition dictionary echo edit essay etymology exact exactly
-    following grammar haiku homonym idiom idioms improve language languages letter letters literally lyrics mean
-    meaning means message motto noun opposite palindrome paragraph paraphrase password phrase phrases plural
-    poem prefix pronounce pronunciation proofread proverb punctuation quote reads regex repeat rephrase reply
-    reword rewrite rhyme rhymes say saying says sentence sentences sing slogan slug song spell spelled spelling
-    spelt string subject suffix summarise summarize summary syllable syllables synonym synonyms tagline tense
-    text title translate translated translating translation tweet typo verb verse vowel vowels word words write
-    writing written
+    abbreviate abbreviation acronym anagram antonym antonyms capitalise capitalize characters conjugate correct
+    define definition echo etymology following grammar homonym idiom idioms letters literally lyrics mean
+    meaning means noun opposite palindrome paragraph paraphrase phrase phrases plural pronounce pronunciation
+    proofread proverb punctuation quote regex repeat rephrase reword rewrite rhyme rhymes say saying says
+    sentence sentences slug spell spelled spelling spelt summarise summarize summary syllable syllables synonym
+    synonyms tense translate translated translating translation typo verb vowel vowels word words
     """
 )
 """Where one of these stands a question may be about its own words, and every one of them counts."""
