@@ -4,6 +4,9 @@ Rules: a duplicate key is an error here, since Helm's own parser keeps the last 
 the text, so that a comment moves no golden file.
 """
 
+import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +91,15 @@ def parse(text: str) -> list[Json]:
     return [found for found in yaml.load_all(text, Loader=_Strict) if found is not None]
 
 
-def texts(values: Json, *, chart: Path = CHART) -> dict[str, str]:
+def texts(values: Json, *, chart: Path = CHART) -> Mapping[str, str]:
     """Rendered text by template. Raises HelmError where the values are refused."""
+    return _texts(json.dumps(values, sort_keys=True), chart)
+
+
+@cache
+def _texts(values: str, chart: Path) -> Mapping[str, str]:
     with helm.Chart.load(chart) as loaded:
-        return loaded.render(values, name="turnout", namespace=NAMESPACE, is_install=True)
+        return loaded.render(json.loads(values), name="turnout", namespace=NAMESPACE, is_install=True)
 
 
 def objects(values: Json, *, chart: Path = CHART) -> list[Json]:

@@ -43,10 +43,12 @@ OTHERS: dict[str, Any] = {
     "gateway.tolerations": [{"operator": "Exists"}],
     "qdrant.url": "https://other:6334",
     "qdrant.publicUrl": "https://qdrant.example",
+    "certManager.enabled": False,
     "certManager.issuerRef.name": "company",
     "certManager.duration": "24h",
     "certManager.renewBefore": "1h",
     "podDisruptionBudget.maxUnavailable": "50%",
+    "dashboard.enabled": False,
     "tolerations": [{"operator": "Exists"}],
     "affinity": {"podAffinity": {}},
     "networkPolicy.adminFrom": [{"podSelector": {}}],
@@ -113,7 +115,6 @@ def another(path: str) -> Any:
     if path in OTHERS:
         return OTHERS[path]
     default = at(VALUES, path)
-    schema = at_schema(path)
     if isinstance(default, bool):
         return not default
     if isinstance(default, int | float):
@@ -122,10 +123,10 @@ def another(path: str) -> Any:
         return f"{default}x" if default else "other"
     if isinstance(default, list):
         return [*default, "other"]
-    if schema.get("additionalProperties", {}).get("type") == "string":
-        return {**default, "other": "yes"}
-    assert set(schema["properties"]) == {"requests", "limits"}, path
-    return {"limits": {"memory": "9Gi"}}
+    if path.endswith((".requests", ".limits")):
+        return {"memory": "9Gi"}
+    assert at_schema(path)["additionalProperties"] == {"type": "string"}, path
+    return {**default, "other": "yes"}
 
 
 LEAVES = list(leaves(VALUES))

@@ -12,7 +12,7 @@ from typing import Any
 
 import helm_python as helm
 
-from cluster.kube import ApiError, Cluster, eventually
+from cluster.kube import FIELD_MANAGER, ApiError, Cluster, eventually
 from secret_references import PLACES, naming
 from turnout_contract.api.meta import API_VERSION, GROUP
 from turnout_contract.api.registry import KINDS
@@ -73,6 +73,7 @@ def install(
             adopt_definitions(cluster, namespace)
             connection.install(CRDS_CHART, CRDS_RELEASE)
         cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *definitions(cluster))
+        leave_definitions_to_helm(cluster)
         connection.install(CHART, release, values or {})
     installed = Installed(cluster, namespace, release)
     wait_for_policies(installed)
@@ -100,6 +101,17 @@ def adopt_definitions(cluster: Cluster, namespace: str) -> None:
         cluster.kubectl("label", "--overwrite", *found, "app.kubernetes.io/managed-by=Helm")
         owner = [f"meta.helm.sh/release-name={CRDS_RELEASE}", f"meta.helm.sh/release-namespace={namespace}"]
         cluster.kubectl("annotate", "--overwrite", *found, *owner)
+
+
+def leave_definitions_to_helm(cluster: Cluster) -> None:
+    """Fields of definitions that were applied by hand too would be a conflict when Helm changes them: they are Helm's alone."""
+    for name in definitions(cluster):
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name.partition('/')[2]}"
+        metadata = cluster.request("GET", path)["metadata"]
+        kept = [entry for entry in metadata["managedFields"] if entry["manager"] != FIELD_MANAGER]
+        if len(kept) < len(metadata["managedFields"]):
+            patch = {"metadata": {"managedFields": kept, "resourceVersion": metadata["resourceVersion"]}}
+            cluster.request("PATCH", path, patch, content_type="application/merge-patch+json")
 
 
 def grant(cluster: Cluster, namespace: str, account: str, name: str, rules: list[Json]) -> None:

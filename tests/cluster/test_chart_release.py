@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from chart.rendering import CASES, objects
-from cluster.charts import CHART, CRDS_CHART, CRDS_RELEASE, Installed, config, install
+from cluster.charts import CHART, CRDS_CHART, CRDS_RELEASE, Installed, config, install, leave_definitions_to_helm
 from cluster.kube import ApiError, Cluster, eventually
 from turnout_contract.api.meta import API_VERSION
 from turnout_contract.api.registry import KINDS
@@ -277,6 +277,7 @@ def test_definitions_are_upgraded_and_rolled_back(
     )
     with config(cluster, turnout_installed.namespace) as connection:
         revisions = len(connection.history(CRDS_RELEASE))
+        leave_definitions_to_helm(cluster)
         connection.upgrade(newer, CRDS_RELEASE)
         assert definition(cluster)["spec"]["names"]["shortNames"] == ["bud", "bdg"]
         connection.rollback(CRDS_RELEASE)
