@@ -1,12 +1,14 @@
 """`python -m bench`: measure, print a table with goals, exit with 1 where a goal is missed."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import msgspec
 
 from bench import compiling, edits, gateway
+from bench.processes import priority
 from bench.report import Figure, table
 
 SECTIONS = ("compile", "gateway", "edits")
@@ -17,17 +19,22 @@ SECTIONS = ("compile", "gateway", "edits")
 @click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--seconds", type=click.FloatRange(0.5, 30), default=4.0, show_default=True, help="Of each measurement.")
 @click.option("--calls", type=click.IntRange(100, 1_000_000), default=edits.CALLS, show_default=True, help="For edits.")
+@click.option(
+    "--nice", type=click.IntRange(-20, 19), default=0, help="Priority of all that is measured (root for < 0)."
+)
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write the figures here too.")
-def main(only: tuple[str, ...], rounds: int, seconds: float, calls: int, out: Path | None) -> None:
+def main(only: tuple[str, ...], rounds: int, seconds: float, calls: int, nice: int, out: Path | None) -> None:
     """Measure Turnout on this machine. Ratios travel; absolute figures do not."""
-    chosen = only or SECTIONS
+    sections: dict[str, Callable[[], list[Figure]]] = {
+        "compile": compiling.run,
+        "gateway": lambda: gateway.run(rounds, seconds),
+        "edits": lambda: edits.run(calls),
+    }
     figures: list[Figure] = []
-    if "compile" in chosen:
-        figures += compiling.run()
-    if "gateway" in chosen:
-        figures += gateway.run(rounds, seconds)
-    if "edits" in chosen:
-        figures += edits.run(calls)
+    with priority(nice):
+        for name in SECTIONS:
+            if not only or name in only:
+                figures += sections[name]()
     print(table(figures))
     if out is not None:
         out.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
