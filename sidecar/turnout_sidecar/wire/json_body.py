@@ -1,6 +1,7 @@
 """Bytes of a request's body to a dict, or a 400 that says what is wrong with them.
 
-Rules: parsed once; no message ever holds content; nesting is bounded, since everything after this walks the tree; text
+Rules: parsed once; no message ever holds content; nesting and the number of arrays and objects are bounded, since everything
+after this walks the tree and ten megabytes of `[],` take seconds to build; text
 that is no Unicode (a lone surrogate) is refused, because no provider and no digest could carry it, and the field that
 holds it is named.
 """
@@ -15,7 +16,9 @@ import orjson
 from turnout_sidecar.exchange.errors import CallError, bad_request
 
 MAX_DEPTH = 100
+MAX_CONTAINERS = 250_000
 _NAME_WHOLE_BELOW = 4_194_304  # bytes: above it a bad field is not looked for, only refused
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -23,16 +26,24 @@ def parse(raw: bytes) -> dict[str, Any]:
     """The object that `raw` holds. Raises CallError (400)."""
     if not raw:
         raise bad_request("The request has no body; a JSON object is needed.", code="empty_body")
+    opening = _openings(raw)
+    if opening > MAX_CONTAINERS and _openings(_STRING.sub(b"", raw)) > MAX_CONTAINERS:
+        message = f"The body holds more than {MAX_CONTAINERS} arrays and objects."
+        raise bad_request(message, code="too_complex")
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _refusal(raw, error) from None
     if body.__class__ is not dict:
         raise bad_request(f"The body must be a JSON object, not {kind_of(body)}.")
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+    if opening > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         raise _too_deep()
     found: dict[str, Any] = body
     return found
+
+
+def _openings(raw: bytes) -> int:
+    return raw.count(b"{") + raw.count(b"[")
 
 
 def kind_of(value: Any) -> str:

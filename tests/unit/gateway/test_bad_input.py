@@ -177,6 +177,20 @@ async def test_many_brackets_that_are_not_deep_pass() -> None:
         assert (await call(gateway, body)).status == 200
 
 
+async def test_millions_of_arrays_are_a_400_before_they_are_built() -> None:
+    raw = orjson.dumps(chat())[:-1] + b',"x":[' + b"[]," * 3_000_000 + b"1]}"
+    started = time.process_time()
+    async with a_gateway(a_snapshot()) as gateway:
+        reply = await call(gateway, raw)
+    assert (reply.status, reply.error["code"]) == (400, "too_complex")
+    assert time.process_time() - started < 5
+
+
+async def test_brackets_in_text_are_no_arrays() -> None:
+    async with a_gateway(a_snapshot(), upstream=FakeUpstream([OK])) as gateway:
+        assert (await call(gateway, chat(text='[{"' * 500_000))).status == 200
+
+
 @pytest.mark.parametrize("size", [10_000_000, 200_000_000])
 async def test_a_gzip_bomb_is_a_413_before_it_is_unpacked(size: int) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
