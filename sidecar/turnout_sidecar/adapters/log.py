@@ -15,7 +15,7 @@ import orjson
 from turnout_sidecar.adapters.call_trace import Trace
 from turnout_sidecar.adapters.output import LineWriter
 from turnout_sidecar.adapters.redaction import Redactor
-from turnout_sidecar.adapters.spans import usd
+from turnout_sidecar.adapters.span_fields import usd
 from turnout_sidecar.exchange.call import Exchange
 
 _MILLION: Final = 1e6

@@ -21,6 +21,7 @@ import msgspec
 from aiohttp import (
     ClientError,
     ClientSession,
+    ClientSSLError,
     ClientTimeout,
     ClientWebSocketResponse,
     ClientWSTimeout,
@@ -194,28 +195,25 @@ class Connection:
                     max_msg_size=MAX_MESSAGE_BYTES,
                     timeout=ClientWSTimeout(ws_close=2.0),
                 )
-        except BaseException as error:
+        except (ClientError, OSError, ValueError) as error:
             await self._session.close()
-            kind = _kind(error)
-            if kind is None:
-                raise
-            raise DialError(kind) from None
+            raise DialError(_kind(error)) from None
+        except BaseException:
+            await self._session.close()
+            raise
 
     async def __aexit__(self, *exc: object) -> None:
         if self._session is not None:
             await self._session.close()
 
 
-def _kind(error: BaseException) -> str | None:
+def _kind(error: Exception) -> str:
     match error:
         case WSServerHandshakeError():
             return f"answered {error.status}"
         case TimeoutError():
             return "does not answer"
-        case ssl.SSLError() | ssl.CertificateError():
+        case ssl.SSLError() | ClientSSLError():
             return "is not trusted"
-        case ClientError() | OSError():
-            cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
-            return "is not trusted" if isinstance(cause, ssl.SSLError) else "cannot be reached"
         case _:
-            return None
+            return "cannot be reached"

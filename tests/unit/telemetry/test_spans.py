@@ -61,6 +61,7 @@ def test_the_client_span_has_the_conventions_attributes() -> None:
             "messages": [],
             "temperature": 0.2,
             "top_p": 1,
+            "max_tokens": 128,
             "max_completion_tokens": 256,
             "seed": 7,
             "n": 2,

@@ -1,0 +1,151 @@
+"""A listening gateway with its real telemetry: the trace goes in, through and out, and no secret does."""
+
+import asyncio
+import random
+import tempfile
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+
+import gateway_rig as rig
+from doubles.otlp_receiver import OtlpReceiver, attributes
+from turnout_contract.snapshot import model as snap
+from turnout_sidecar.adapters.http_client import HttpUpstream
+from turnout_sidecar.adapters.metrics import GatewayMetrics
+from turnout_sidecar.adapters.otel import CallTelemetry, TelemetrySettings
+from turnout_sidecar.adapters.otlp_export import ExportLimits
+from turnout_sidecar.adapters.output import LineWriter
+from turnout_sidecar.ports.clock import SystemClock
+from turnout_sidecar.ports.secrets import FakeSecrets
+from turnout_sidecar.server import Gateway, GatewaySettings
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+CLIENT_KEY, PROVIDER_KEY, QUESTION = "canary-client-key", "canary-provider-key", "canary-question"
+
+
+class Traced:
+    """A gateway before one provider, and all that it tells."""
+
+    def __init__(self, receiver: OtlpReceiver, provider: rig.RawProvider) -> None:
+        self.receiver = receiver
+        self.provider = provider
+        self.metrics = GatewayMetrics()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is read
+        self._upstream = HttpUpstream()
+        self._telemetry = CallTelemetry(
+            TelemetrySettings("ns", "pod-1", export=ExportLimits(interval=0.01)),
+            upstream=self._upstream,
+            metrics=self.metrics,
+            lines=LineWriter(self._log.fileno(), interval=0.001),
+            clock=SystemClock(),
+            dice=random.Random(1),
+            bits=random.Random(2).getrandbits,
+        )
+        secrets = FakeSecrets({"app": {"key": CLIENT_KEY.encode()}, "openai": {"key": PROVIDER_KEY.encode()}})
+        self.gateway = Gateway(
+            GatewaySettings(port=0), secrets=secrets, upstream=self._upstream, telemetry=self._telemetry
+        )
+
+    async def start(self) -> None:
+        await self.gateway.start()
+        settings = snap.Telemetry(otlp_endpoint=self.receiver.url, sampling=0.0)
+        snapshot = rig.a_snapshot(
+            providers=(rig.a_provider(port=self.provider.port, api_key=snap.SecretFile("openai", "key")),),
+            gateway=snap.Gateway(clients=(rig.a_client(trust=("Outcome",)),), telemetry=settings),
+        )
+        rig.apply(self.gateway, snapshot)
+        self._telemetry.configure(snapshot, self.gateway.version)
+
+    async def call(self, **fields: Any) -> rig.Reply:
+        return await rig.call(
+            self.gateway,
+            rig.chat(text=QUESTION, **fields),
+            authorization=f"Bearer {CLIENT_KEY}",
+            traceparent=PARENT,
+            tracestate="vendor=1",
+            baggage="key=canary-baggage",
+            **{"x-turnout-outcome-id": "claim-42"},
+        )
+
+    async def end(self) -> list[dict[str, Any]]:
+        """Ends everything; the lines that were logged."""
+        await self.gateway.stop(1)
+        await self._telemetry.close()
+        await self._upstream.close()
+        with self._log as stream:
+            stream.seek(0)
+            return [orjson.loads(line) for line in stream.read().splitlines()]
+
+
+async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    body = rig.answer("canary-answer")
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    await writer.drain()
+
+
+async def _streams(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    body = b"".join(rig.STREAM)
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    await writer.drain()
+
+
+@pytest.fixture
+async def traced(request: pytest.FixtureRequest) -> AsyncIterator[Traced]:
+    async with OtlpReceiver() as receiver, rig.RawProvider(request.param) as provider:
+        traced = Traced(receiver, provider)
+        await traced.start()
+        yield traced
+
+
+@pytest.mark.parametrize("traced", [_answers], indirect=True)
+async def test_the_callers_trace_goes_through_the_gateway_to_the_provider(traced: Traced) -> None:
+    reply = await traced.call()
+    lines = await traced.end()
+
+    assert reply.status == 200
+    server, client = traced.receiver.spans
+    assert server.trace_id.hex() == client.trace_id.hex() == lines[0]["trace_id"] == TRACE
+    assert server.parent_span_id.hex() == "00f067aa0ba902b7"
+    assert client.parent_span_id == server.span_id
+    sent = traced.provider.requests[0].decode().lower()
+    assert f"traceparent: 00-{TRACE}-{client.span_id.hex()}-01\r\n" in sent
+    assert "tracestate: vendor=1\r\n" in sent
+    assert "baggage" not in sent
+    assert client.start_time_unix_nano >= server.start_time_unix_nano
+    assert client.end_time_unix_nano <= server.end_time_unix_nano
+    said = attributes(list(client.attributes))
+    assert (said["gen_ai.usage.input_tokens"], said["gen_ai.usage.output_tokens"]) == (10, 5)
+    assert (said["turnout.outcome_id"], said["turnout.cost.usd"]) == ("claim-42", "0.00002")
+    assert said["gen_ai.response.finish_reasons"] == ["stop"]
+
+
+@pytest.mark.parametrize("traced", [_streams], indirect=True)
+async def test_a_stream_is_recorded_at_its_end_with_its_usage(traced: Traced) -> None:
+    await traced.call(stream=True)
+    (line,) = await traced.end()
+
+    _, client = traced.receiver.spans
+    said = attributes(list(client.attributes))
+    assert said["gen_ai.request.stream"] is True
+    assert (said["gen_ai.usage.input_tokens"], said["gen_ai.usage.output_tokens"]) == (10, 5)
+    assert isinstance(said["gen_ai.response.time_to_first_chunk"], float)
+    assert line["ttft_ms"] >= 0
+    assert b"gen_ai_server_time_to_first_token_seconds_count" in traced.metrics.render("")[0]
+
+
+@pytest.mark.parametrize(("traced", "stream"), [(_answers, False), (_streams, True)], indirect=["traced"])
+async def test_no_key_question_or_answer_is_in_any_span_line_or_metric(traced: Traced, stream: bool) -> None:
+    await traced.call(stream=stream)
+    await rig.call(traced.gateway, b"{broken canary-body", authorization=f"Bearer {CLIENT_KEY}", traceparent=PARENT)
+    await rig.call(traced.gateway, rig.chat(text=QUESTION), authorization="Bearer canary-wrong", traceparent=PARENT)
+    await rig.call(traced.gateway, rig.chat("unknown"), authorization=f"Bearer {CLIENT_KEY}", traceparent=PARENT)
+    shown = traced.metrics.render("")[0]
+    lines = await traced.end()
+
+    assert [line["status"] for line in lines] == [200, 400, 401, 404]
+    assert len(traced.receiver.spans) == 5
+    for sink in (*traced.receiver.bodies, shown, orjson.dumps(lines)):
+        assert b"canary" not in sink
