@@ -10,6 +10,7 @@ import asyncio
 from turnout_sidecar.exchange.call import ByteStream, Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.ports.telemetry import Telemetry
+from turnout_sidecar.wire.openai_collect import Collected
 
 CLIENT_CLOSED_REQUEST = 499  # never sent: nobody is there
 
@@ -28,12 +29,13 @@ class Record:
             self._failed(exchange, error)
             raise
         exchange.status = response.status
+        wanted = exchange.trace is not None and exchange.trace.wants_content
         if response.stream is None:
-            if response.body is not None and exchange.trace is not None and exchange.trace.wants_content:
+            if wanted and response.body is not None:
                 exchange.trace.answer(response.body)
             self.settle(exchange)
         else:
-            response.stream = _Settled(response.stream, exchange, self)
+            response.stream = _Settled(response.stream, exchange, self, Collected() if wanted else None)
         return response
 
     def _failed(self, exchange: Exchange, error: BaseException) -> None:
@@ -67,14 +69,15 @@ class Record:
 
 
 class _Settled:
-    """A stream that settles its call when it ends, however it ends."""
+    """A stream that settles its call when it ends, however it ends. `collected`: what content is told from."""
 
-    __slots__ = ("_exchange", "_inner", "_over", "_record")
+    __slots__ = ("_collected", "_exchange", "_inner", "_over", "_record")
 
-    def __init__(self, inner: ByteStream, exchange: Exchange, record: Record) -> None:
+    def __init__(self, inner: ByteStream, exchange: Exchange, record: Record, collected: Collected | None) -> None:
         self._inner = inner
         self._exchange = exchange
         self._record = record
+        self._collected = collected
         self._over = False
 
     def __aiter__(self) -> "_Settled":
@@ -82,10 +85,10 @@ class _Settled:
 
     async def __anext__(self) -> bytes:
         try:
-            return await self._inner.__anext__()
+            piece = await self._inner.__anext__()
         except StopAsyncIteration:
             self._over = True
-            self._record.settle(self._exchange)
+            self._settle()
             raise
         except asyncio.CancelledError:
             await self.aclose()
@@ -95,8 +98,11 @@ class _Settled:
             self._exchange.aborted = True
             self._exchange.error = "internal"
             await self._inner.aclose()
-            self._record.settle(self._exchange)
+            self._settle()
             raise
+        if self._collected is not None:
+            self._collected.feed(piece)
+        return piece
 
     async def aclose(self) -> None:
         """Let go. What was not read to its end has been left."""
@@ -108,4 +114,10 @@ class _Settled:
         try:
             await self._inner.aclose()
         finally:
-            self._record.settle(self._exchange)
+            self._settle()
+
+    def _settle(self) -> None:
+        answer = self._collected.answer() if self._collected is not None else None
+        if answer is not None:
+            self._exchange.trace.answer(answer)
+        self._record.settle(self._exchange)

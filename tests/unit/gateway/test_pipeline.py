@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
+from gateway_rig import STREAM
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar import pipeline
 from turnout_sidecar.endpoints import SERVED
@@ -193,3 +195,12 @@ async def test_the_answer_is_told_where_content_is_wanted() -> None:
         trace = FakeCallTrace(wants_content=wanted)
         await Record(FakeTelemetry())(an_exchange(trace), fine)
         assert trace.answered == (b"{}" if wanted else None)
+
+
+async def test_the_answer_of_a_stream_is_told_as_a_whole() -> None:
+    trace = FakeCallTrace(wants_content=True)
+    telemetry = FakeTelemetry()
+    stream = await recorded(an_exchange(trace), Pieces(*STREAM), telemetry)
+    assert [piece async for piece in stream] == list(STREAM)
+    assert trace.answered is not None
+    assert orjson.loads(trace.answered)["choices"][0]["message"]["content"] == "Hello"

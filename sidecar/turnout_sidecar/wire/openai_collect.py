@@ -1,0 +1,110 @@
+"""A stream of chat chunks put together to the answer that it would have been as a whole.
+
+For whoever needs the answer and not its pieces: what is kept in a cache, and what is written into a span where content is
+wanted. Rules: unknown members survive (texts are joined, of anything else the last is kept); choices and tool calls are
+told apart by their `index`; what is no chat chunk makes no answer.
+"""
+
+import re
+from typing import Any
+
+import orjson
+
+_DATA = re.compile(rb"(?:\A|[\r\n])data:[ ]?([^\r\n]*)")
+_DONE = b"[DONE]"
+_JOINED = frozenset({"content", "refusal", "reasoning_content", "reasoning", "arguments", "name", "data", "transcript"})
+_LOGPROBS = ("content", "refusal")
+
+
+class Collected:
+    """Takes the pieces of a stream, each of whole frames, in their order."""
+
+    def __init__(self) -> None:
+        self._head: dict[str, Any] = {}
+        self._choices: dict[int, dict[str, Any]] = {}
+        self._sound = True
+
+    def feed(self, piece: bytes) -> None:
+        """The next frames."""
+        for data in _DATA.findall(piece):
+            if data.strip() == _DONE:
+                continue
+            try:
+                chunk = orjson.loads(data)
+            except orjson.JSONDecodeError:
+                self._sound = False
+                continue
+            self._chunk(chunk)
+
+    def answer(self) -> bytes | None:
+        """The body of a `chat.completion`, or None where what came was no sound chat stream."""
+        if not self._sound or not self._choices:
+            return None
+        choices = [self._choices[index] for index in sorted(self._choices)]
+        return orjson.dumps({**self._head, "object": "chat.completion", "choices": choices})
+
+    def _chunk(self, chunk: Any) -> None:
+        if not isinstance(chunk, dict) or chunk.get("error") or not isinstance(chunk.get("choices"), list):
+            self._sound = False
+            return
+        for name, value in chunk.items():
+            if name not in ("choices", "object") and (value is not None or name not in self._head):
+                self._head[name] = value
+        for choice in chunk["choices"]:
+            if isinstance(choice, dict):
+                self._choice(choice)
+
+    def _choice(self, piece: dict[str, Any]) -> None:
+        index = piece.get("index")
+        index = index if isinstance(index, int) else 0
+        choice = self._choices.get(index)
+        if choice is None:
+            message = {"role": "assistant", "content": None}
+            choice = self._choices[index] = {"index": index, "message": message, "finish_reason": None}
+        for name, value in piece.items():
+            if name == "delta":
+                _merge(choice["message"], value if isinstance(value, dict) else {})
+            elif name == "logprobs":
+                choice["logprobs"] = _logprobs(choice.get("logprobs"), value)
+            elif name != "index" and value is not None:
+                choice[name] = value
+
+
+def _merge(message: dict[str, Any], delta: dict[str, Any]) -> None:
+    for name, value in delta.items():
+        before = message.get(name)
+        if name == "tool_calls" and isinstance(value, list):
+            message[name] = _tool_calls(before or [], value)
+        elif isinstance(value, dict):
+            message[name] = inner = before if isinstance(before, dict) else {}
+            _merge(inner, value)
+        elif isinstance(value, str) and isinstance(before, str) and name in _JOINED:
+            message[name] = before + value
+        elif value is not None or name not in message:
+            message[name] = value
+
+
+def _tool_calls(calls: list[dict[str, Any]], pieces: list[Any]) -> list[dict[str, Any]]:
+    """Pieces belong to the call of their index; one without an index belongs to the last."""
+    for piece in pieces:
+        if not isinstance(piece, dict):
+            continue
+        index = piece.get("index")
+        place = index if isinstance(index, int) and 0 <= index <= len(calls) else max(len(calls) - 1, 0)
+        if place == len(calls):
+            calls.append({})
+        _merge(calls[place], {name: value for name, value in piece.items() if name != "index"})
+    return calls
+
+
+def _logprobs(before: Any, piece: Any) -> Any:
+    if not isinstance(piece, dict):
+        return before
+    merged = dict(before) if isinstance(before, dict) else {}
+    for name in _LOGPROBS:
+        tokens = piece.get(name)
+        if isinstance(tokens, list):
+            merged[name] = [*(merged.get(name) or ()), *tokens]
+        else:
+            merged.setdefault(name, None)
+    return merged

@@ -1,0 +1,73 @@
+"""A stream put together."""
+
+from typing import Any
+
+import orjson
+
+from gateway_rig import DONE, STREAM, delta, event
+from turnout_sidecar.wire.openai_collect import Collected
+
+
+def collected(*pieces: bytes) -> Any:
+    whole = Collected()
+    for piece in pieces:
+        whole.feed(piece)
+    answer = whole.answer()
+    return None if answer is None else orjson.loads(answer)
+
+
+def chunk(part: dict[str, Any], index: int = 0, **choice: Any) -> bytes:
+    return event({"id": "c", "object": "chat.completion.chunk", "choices": [{"index": index, "delta": part, **choice}]})
+
+
+def test_text_is_joined_and_the_head_is_kept() -> None:
+    assert collected(b"".join(STREAM[:3]), *STREAM[3:]) == {
+        "id": "c1",
+        "model": "gpt-x",
+        "object": "chat.completion",
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello"}}],
+    }
+
+
+def test_tool_calls_are_joined_by_their_index() -> None:
+    def call(index: int, **fields: Any) -> dict[str, Any]:
+        return {"tool_calls": [{"index": index, **fields}]}
+
+    answer = collected(
+        chunk({"role": "assistant", "content": None}),
+        chunk(call(0, id="a", type="function", function={"name": "weather", "arguments": ""})),
+        chunk(call(0, function={"arguments": '{"ci'})),
+        chunk(call(1, id="b", type="function", function={"name": "time", "arguments": "{}"})),
+        chunk(call(0, function={"arguments": 'ty":1}'})),
+        chunk({}, finish_reason="tool_calls"),
+        DONE,
+    )
+    assert answer["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": "a", "type": "function", "function": {"name": "weather", "arguments": '{"city":1}'}},
+            {"id": "b", "type": "function", "function": {"name": "time", "arguments": "{}"}},
+        ],
+    }
+
+
+def test_choices_logprobs_and_unknown_members_are_kept_apart() -> None:
+    answer = collected(
+        chunk({"content": "b"}, 1, logprobs={"content": [{"token": "b"}], "refusal": None}),
+        chunk({"content": "a", "annotations": [1]}, 0),
+        chunk({"content": "B", "new": {"x": 1}}, 1, logprobs={"content": [{"token": "B"}]}),
+    )
+    assert [choice["message"]["content"] for choice in answer["choices"]] == ["a", "bB"]
+    assert answer["choices"][0]["message"]["annotations"] == [1]
+    assert answer["choices"][1]["message"]["new"] == {"x": 1}
+    assert answer["choices"][1]["logprobs"] == {"content": [{"token": "b"}, {"token": "B"}], "refusal": None}
+
+
+def test_what_is_no_sound_chat_stream_is_no_answer() -> None:
+    assert collected() is None
+    assert collected(DONE) is None
+    assert collected(delta("x"), event(b"{broken")) is None
+    assert collected(delta("x"), event({"error": {"message": "m"}})) is None
+    assert collected(event([1])) is None
