@@ -5,6 +5,7 @@ error event, never as if all were well; whoever stops listening has the upstream
 then is counted as an estimate.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from turnout_sidecar.exchange import usage as money
@@ -15,6 +16,8 @@ from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.upstream import UpstreamError, UpstreamResponse, UpstreamTimeout
 from turnout_sidecar.wire import openai_errors, tokens
 from turnout_sidecar.wire.openai import NotAnAnswer, StreamTap
+
+LINGER_SECONDS = 0.25
 
 
 class Relay:
@@ -47,25 +50,20 @@ class Relay:
 
     async def __anext__(self) -> bytes:
         """The next whole events."""
-        if self._first:
-            first, self._first = self._first, b""
-            return first
+        frames, self._first = self._first, b""
         if self._over:
             raise StopAsyncIteration
         try:
-            async for piece in self._pieces:
-                if not self._tap.done:  # nothing follows the end
-                    frames = self._tap.feed(piece)
-                    if self._tap.error is not None:
-                        self._exchange.aborted = True
-                    if frames:
-                        return frames
+            if not frames:
+                frames = await self._more()
+            if self._tap.done:
+                await self._finish()
         except (UpstreamError, NotAnAnswer) as error:
             return await self._broken(error)
         except BaseException:
             await self.aclose()
             raise
-        return await self._ended()
+        return frames
 
     async def aclose(self) -> None:
         """Let go of the upstream; what has not ended by now has lost its listener."""
@@ -73,26 +71,41 @@ class Relay:
             self._settle("client_gone")
             await self._reply.close()
 
-    async def _ended(self) -> bytes:
-        """The provider has no more; what may still go out."""
-        last = self._tap.finish()
-        if not self._tap.done and self._tap.error is None:
-            return await self._broken(None)
+    async def _more(self) -> bytes:
+        """The next whole events, or the error that says that there are none."""
+        tap = self._tap
+        async for piece in self._pieces:
+            frames = tap.feed(piece)
+            if tap.error is not None:
+                self._exchange.aborted = True
+            if frames:
+                return frames
+        last = tap.finish()
+        if last:
+            return last
+        return await self._broken(None)
+
+    async def _finish(self) -> None:
+        """The end has come: settled before it goes out, since a client may leave as soon as it has it.
+
+        The rest of the reply is waited for a moment, so that the connection can be used again.
+        """
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                async for _ in self._pieces:
+                    pass
+        except (TimeoutError, UpstreamError):
+            pass
         self._settle(None if self._tap.error is None else "stream_error")
         await self._reply.close()
-        if not last:
-            raise StopAsyncIteration
-        return last
 
     async def _broken(self, error: Exception | None) -> bytes:
-        """The event that says so; after the end nothing more is said."""
-        done = self._tap.done
+        """The event that says so; a provider's own error was said already."""
         late = isinstance(error, UpstreamTimeout)
-        if not done:
-            self._exchange.aborted = True
-        self._settle(None if done else "stream_idle_timeout" if late else "stream_broken")
+        own = self._tap.error is not None
+        self._settle("stream_error" if own else "stream_idle_timeout" if late else "stream_broken")
         await self._reply.close()
-        if done or self._tap.error is not None:
+        if own:
             raise StopAsyncIteration
         backend = self._attempt.name
         if late:

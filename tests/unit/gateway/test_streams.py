@@ -203,6 +203,30 @@ async def test_an_estimate_counts_pieces_or_bytes() -> None:
     assert 90 <= usage.output <= 110
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_client_that_leaves_with_the_end_in_hand_has_not_left_early(at_once: bool) -> None:
+    async def lingering(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"".join(STREAM) if at_once else HEAD + b"".join(STREAM[:-1]))
+        await writer.drain()
+        await asyncio.sleep(0.01)
+        if not at_once:
+            writer.write(DONE)
+
+    telemetry = FakeTelemetry()
+    async with (
+        RawProvider(lingering) as provider,
+        a_gateway(a_snapshot(providers=[a_provider(port=provider.port)]), telemetry=telemetry) as gateway,
+    ):
+        async with Client(gateway.port) as client:
+            client.send(chat(stream=True))
+            await client.reader.readuntil(DONE)
+        await until(lambda: len(telemetry.ended) == 1)
+        await provider.left.wait()
+    ended = telemetry.ended[0]
+    assert (ended.error, ended.aborted, ended.client_gone) == (None, False, False)
+    assert ended.usage == Usage(input=10, output=5)
+
+
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_leaves_closes_the_upstream_within_a_second(stream: bool) -> None:
     async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
