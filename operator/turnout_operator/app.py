@@ -67,6 +67,7 @@ class _Process:
             stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             self._waits_for = "the end"
+            _log.info("ending: the lease is given up, gateways are sent on")
             await operator.leadership.release()
             serving.cancel()
             stopping.cancel()
@@ -87,10 +88,7 @@ class _Process:
         async with _listening(application, settings.host, settings.port, context):
             self._waits_for = ""
             _log.info("ready: %s", ", ".join(f"{n} {kind}" for kind, n in operator.store.counts().items()))
-            try:
-                await self._work()
-            finally:
-                await operator.server.close()
+            await self._work()
 
     async def _work(self) -> None:
         operator = self._operator

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -33,6 +34,7 @@ from turnout_operator.publish.publisher import CLOSE_PROTOCOL, Attached, Publish
 from turnout_operator.publish.registry import Peer
 
 HELLO_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
 MOST_INCOMING_BYTES = 8 * 1024 * 1024
 CLOSE_TOO_SLOW = 4413
 MOST_QUEUED = 16
@@ -67,16 +69,12 @@ class SocketConnection:
             self._queue.get_nowait()
         self._queue.put_nowait((code, reason))
 
-    async def write(self) -> None:
-        """Send what is queued until it is closed."""
+    async def write(self) -> tuple[int, str]:
+        """Send what is queued until it is to be closed; returns with what code and reason."""
         while True:
             item = await self._queue.get()
             if isinstance(item, tuple):
-                code, reason = item
-                await self._socket.close(code=code, message=reason.encode()[:120], drain=False)
-                return
-            if self._closing:
-                continue
+                return item
             await self._socket.send_str(_ENCODER.encode(item).decode())
 
 
@@ -87,7 +85,6 @@ class GatewayServer:
         self._publisher = publisher
         self._reviewer = reviewer
         self._leading = leading
-        self._sockets: set[web.WebSocketResponse] = set()
 
     def application(self) -> web.Application:
         """The application to serve."""
@@ -114,36 +111,42 @@ class GatewayServer:
             return await self._turned_away(request, CLOSE_FORBIDDEN, answer.message)
         return await self._serve(request, answer)
 
-    async def close(self) -> None:
-        """Cut off whoever is still connected."""
-        for socket in list(self._sockets):
-            await socket.close(code=CLOSE_STANDBY, message=b"this operator ends", drain=False)
-
     async def _turned_away(self, request: web.Request, code: int, reason: str) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(timeout=CLOSE_SECONDS)
         await socket.prepare(request)
         await socket.close(code=code, message=reason.encode()[:120])
         return socket
 
     async def _serve(self, request: web.Request, peer: Peer) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=MOST_INCOMING_BYTES)
+        socket = web.WebSocketResponse(
+            timeout=CLOSE_SECONDS, heartbeat=HEARTBEAT_SECONDS, max_msg_size=MOST_INCOMING_BYTES
+        )
         await socket.prepare(request)
         if not self._leading():  # the lease was lost while the token was judged
             await socket.close(code=CLOSE_STANDBY, message=b"standby")
             return socket
         connection = SocketConnection(socket)
         attached = self._publisher.attach(peer, connection)
-        writer = asyncio.create_task(connection.write(), name=f"gateway-{peer.namespace}-{peer.pod}")
-        self._sockets.add(socket)
         try:
-            await self._read(socket, attached)
+            await self._converse(socket, connection, attached)
         finally:
-            self._sockets.discard(socket)
             self._publisher.detach(attached)
-            writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await writer
         return socket
+
+    async def _converse(self, socket: web.WebSocketResponse, connection: SocketConnection, attached: Attached) -> None:
+        reader = asyncio.create_task(self._read(socket, attached))
+        writer = asyncio.create_task(connection.write())
+        try:
+            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            # Nobody may be reading while it is closed: then the close waits for the gateway's own, and the code arrives.
+            await _stopped(reader)
+            if writer.done():
+                with contextlib.suppress(ConnectionError):
+                    code, reason = writer.result()
+                    await socket.close(code=code, message=reason.encode()[:120])
+        finally:
+            reader.cancel()
+            await _stopped(writer)
 
     async def _read(self, socket: web.WebSocketResponse, attached: Attached) -> None:
         timer = asyncio.get_running_loop().call_later(HELLO_SECONDS, self._expect_hello, attached)
@@ -164,3 +167,12 @@ class GatewayServer:
     def _expect_hello(attached: Attached) -> None:
         if not attached.session.greeted:
             attached.connection.close(CLOSE_PROTOCOL, "no hello")
+
+
+async def _stopped(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end; a connection that broke is an end like any other."""
+    task.cancel()
+    await asyncio.wait({task})
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, ConnectionError):
+        raise error

@@ -110,7 +110,7 @@ def test_a_paused_leader_that_comes_back_pushes_nothing_that_is_taken(
     seen = len(stays.pushes)
 
     first.process.send_signal(signal.SIGCONT)
-    eventually("the old connection is closed", lambda: stays.closed)
+    eventually("the old connection is closed", lambda: stays.closed == CLOSE_LOST_LEASE)
     late = stays.pushes[seen:]
     assert all(push.epoch < other.have.epoch for push in late)
     assert stays.refused_stale == late
