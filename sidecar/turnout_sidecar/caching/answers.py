@@ -1,0 +1,131 @@
+"""An answer as it is kept: which may be, how it is written, and what is checked when it is read back.
+
+Only an answer that is whole and speaks for itself is kept: a chat completion whose every choice ended with `stop` and holds text
+and no tool call, or a list of embeddings. Errors, cut-off or filtered answers, tool calls and audio are not.
+
+Rules: what was written carries its own partition and keys, which are compared again with those of the call that reads it,
+whatever the store says of it; bytes that cannot be read are no answer, never an error; bounded in size.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+import orjson
+
+from turnout_sidecar.caching.key import Keys
+from turnout_sidecar.exchange.usage import Usage
+from turnout_sidecar.ports.store import Entry, entry_id
+from turnout_sidecar.wire.json_edit import replace_members
+
+MAX_BYTES = 1_048_576
+MAX_CHOICES = 8
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What is stored of an answer. `backend` (provider/model) made it; `cost_nano` is what it had cost."""
+
+    partition: str
+    exact_key: str
+    context_key: str
+    endpoint: str
+    backend: str
+    body: bytes
+    usage: Usage | None = None
+    cost_nano: int | None = None
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Kept)
+
+
+def entry_of(keys: Keys, kept: Kept, *, now_s: float, ttl_s: float) -> Entry:
+    """The store's entry of an answer. Times are Unix seconds."""
+    return Entry(
+        id=entry_id(keys.partition, keys.exact),
+        partition=keys.partition,
+        exact_key=keys.exact,
+        context_key=keys.context,
+        question=keys.question or "",
+        answer=_ENCODER.encode(kept),
+        created_at=now_s,
+        expires_at=now_s + ttl_s,
+    )
+
+
+def read(entry: Entry, keys: Keys, endpoint: str, *, now_s: float, ttl_s: float, exact: bool) -> Kept | None:
+    """The answer of an entry, if it may be given to the call with these keys: the wall between tenants, once more.
+
+    `ttl_s` is the policy's now: an answer that was kept for longer is not served longer.
+    """
+    if entry.partition != keys.partition or entry.context_key != keys.context:
+        return None
+    if exact and entry.exact_key != keys.exact:
+        return None
+    if not entry.expires_at > now_s or not entry.created_at + ttl_s > now_s:
+        return None
+    try:
+        kept = _DECODER.decode(entry.answer)
+    except msgspec.MsgspecError:
+        return None
+    same = (
+        kept.partition == keys.partition
+        and kept.context_key == keys.context
+        and kept.exact_key == entry.exact_key
+        and kept.endpoint == endpoint
+    )
+    return kept if same else None
+
+
+def may_keep(endpoint: str, body: bytes) -> bool:
+    """Whether a whole answer (of status 200) may be kept."""
+    if len(body) > MAX_BYTES:
+        return False
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(answer, dict) or answer.get("error"):
+        return False
+    if endpoint == "embeddings":
+        return bool(answer.get("data")) and isinstance(answer["data"], list)
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not 0 < len(choices) <= MAX_CHOICES:
+        return False
+    return all(_speaks_for_itself(choice) for choice in choices)
+
+
+def _speaks_for_itself(choice: Any) -> bool:
+    if not isinstance(choice, dict) or choice.get("finish_reason") != "stop":
+        return False
+    message = choice.get("message")
+    if (
+        not isinstance(message, dict)
+        or message.get("tool_calls")
+        or message.get("function_call")
+        or message.get("audio")
+    ):
+        return False
+    text = message.get("content") or message.get("refusal")
+    return isinstance(text, str)
+
+
+def names_twice(raw: bytes) -> bool:
+    """Whether an object in a body holds a member twice: a provider may have read another value than the key was made of."""
+    try:
+        json.loads(raw, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a member stands twice")
+
+
+def replayed(kept: Kept, call_id: str, now_s: int) -> bytes:
+    """The body for a call: a chat completion gets an id and a time of its own, all else stays as it was."""
+    if kept.endpoint != "chat":
+        return kept.body
+    return replace_members(kept.body, {"id": orjson.dumps(f"chatcmpl-{call_id}"), "created": orjson.dumps(now_s)})

@@ -1,0 +1,180 @@
+"""Writes answers into the store after they were given, off the call's path.
+
+What is expensive about keeping an answer (reading it, collecting a stream, the vector of its question) is done when the caller
+already has it. Rules: a call never waits for it; what waits is bounded in number and bytes, and further answers are not kept; whatever goes
+wrong loses an answer of the cache and nothing else; a stream that is too long to hold, broke off or was left is not kept.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import orjson
+
+from turnout_sidecar.caching.answers import Kept, entry_of, may_keep, names_twice
+from turnout_sidecar.caching.key import Keys
+from turnout_sidecar.caching.streams import collect
+from turnout_sidecar.exchange.call import ByteStream, Exchange
+from turnout_sidecar.ports.clock import Clock
+from turnout_sidecar.ports.embedder import Embedder, EmbedderUnavailable
+from turnout_sidecar.ports.store import CacheStore, StoreUnavailable
+
+log = logging.getLogger("turnout.cache")
+
+MAX_WAITING = 256
+MAX_WAITING_BYTES = 67_108_864
+MAX_STREAM_BYTES = 2_097_152
+MAX_REQUEST_BYTES = 1_048_576
+"""Of a request: it is read once more before its answer is kept, and the event loop waits for that."""
+EMBED_S = 10.0
+CLOSE_S = 2.0
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How a call's answer is kept. `semantic`: its question gets a vector, `vector` where there is one already."""
+
+    keys: Keys
+    ttl_s: float
+    semantic: bool = False
+    vector: np.ndarray | None = None
+
+
+class Keeper:
+    """Keeps answers of one gateway."""
+
+    def __init__(self, store: CacheStore, embedder: Embedder, clock: Clock) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bytes = 0
+        self.dropped = 0
+        """Answers that were not kept because too many waited."""
+
+    def body(self, exchange: Exchange, plan: Plan, body: bytes) -> None:
+        """Keep a whole answer, if it may be kept."""
+        self._soon(exchange, plan, lambda: body, len(body))
+
+    def stream(self, exchange: Exchange, plan: Plan, pieces: list[bytes]) -> None:
+        """Keep the answer that a stream held, if it ended well and may be kept."""
+        self._soon(exchange, plan, lambda: _collected(exchange, pieces), sum(map(len, pieces)))
+
+    async def settled(self) -> None:
+        """Wait until all that was to be kept is with the store."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    async def close(self) -> None:
+        """Finish what waits, for a bounded time."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_S)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _soon(self, exchange: Exchange, plan: Plan, body: Callable[[], bytes | None], size: int) -> None:
+        if len(exchange.raw) > MAX_REQUEST_BYTES:
+            return
+        size += len(exchange.raw)
+        if len(self._tasks) >= MAX_WAITING or self._bytes + size > MAX_WAITING_BYTES:
+            self.dropped += 1
+            return
+        task = asyncio.get_running_loop().create_task(self._keep(exchange, plan, body), name="cache-keep")
+        self._tasks.add(task)
+        self._bytes += size
+
+        def done(finished: asyncio.Task[None]) -> None:
+            self._tasks.discard(finished)
+            self._bytes -= size
+
+        task.add_done_callback(done)
+
+    async def _keep(self, exchange: Exchange, plan: Plan, read: Callable[[], bytes | None]) -> None:
+        try:
+            body = read()
+            if body is None or not may_keep(exchange.endpoint.name, body) or names_twice(exchange.raw):
+                return
+            vector = await self._vector(plan)
+            entry = entry_of(
+                plan.keys, _kept(exchange, plan.keys, body), now_s=self._clock.unix_ns() / 1e9, ttl_s=plan.ttl_s
+            )
+            await self._store.put(entry, vector)
+        except StoreUnavailable:
+            return
+        except Exception as error:  # noqa: BLE001  boundary: nothing about keeping an answer may reach anyone
+            log.warning("an answer could not be kept: %s", type(error).__name__)
+
+    async def _vector(self, plan: Plan) -> np.ndarray | None:
+        if not plan.semantic or plan.vector is not None or plan.keys.question is None:
+            return plan.vector
+        try:
+            async with asyncio.timeout(EMBED_S):
+                rows = await self._embedder.embed([plan.keys.question])
+        except (EmbedderUnavailable, TimeoutError):
+            return None
+        first: np.ndarray = rows[0]
+        return first
+
+
+class Tee:
+    """A stream that is remembered on its way, to be kept when it has ended well; see `exchange.call.ByteStream`."""
+
+    __slots__ = ("_exchange", "_inner", "_keeper", "_pieces", "_plan", "_size")
+
+    def __init__(self, inner: ByteStream, exchange: Exchange, plan: Plan, keeper: Keeper) -> None:
+        self._inner = inner
+        self._exchange = exchange
+        self._plan = plan
+        self._keeper = keeper
+        self._pieces: list[bytes] | None = []
+        self._size = 0
+
+    def __aiter__(self) -> "Tee":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next frames, as they come."""
+        try:
+            piece = await self._inner.__anext__()
+        except StopAsyncIteration:
+            self._ended()
+            raise
+        if self._pieces is not None:
+            self._size += len(piece)
+            if self._size > MAX_STREAM_BYTES:
+                self._pieces = None
+            else:
+                self._pieces.append(piece)
+        return piece
+
+    async def aclose(self) -> None:
+        """Let go; what was not read to its end is not kept."""
+        self._pieces = None
+        await self._inner.aclose()
+
+    def _ended(self) -> None:
+        pieces, self._pieces = self._pieces, None
+        if pieces and not self._exchange.aborted:
+            self._keeper.stream(self._exchange, self._plan, pieces)
+
+
+def _collected(exchange: Exchange, pieces: list[bytes]) -> bytes | None:
+    found = collect(b"".join(pieces), exchange.usage)
+    if exchange.aborted or not found.whole or not found.understood:
+        return None
+    return orjson.dumps(found.body)
+
+
+def _kept(exchange: Exchange, keys: Keys, body: bytes) -> Kept:
+    return Kept(
+        partition=keys.partition,
+        exact_key=keys.exact,
+        context_key=keys.context,
+        endpoint=exchange.endpoint.name,
+        backend=exchange.response_backend,
+        body=body,
+        usage=exchange.usage,
+        cost_nano=exchange.attempts[-1].cost_nano if exchange.attempts else None,
+    )
