@@ -1,8 +1,9 @@
 """Writes answers into the store after they were given, off the call's path.
 
 What is expensive about keeping an answer (reading it, collecting a stream, the vector of its question) is done when the caller
-already has it. Rules: a call never waits for it; what waits is bounded in number and bytes, and further answers are not kept; whatever goes
-wrong loses an answer of the cache and nothing else; a stream that is too long to hold, broke off or was left is not kept.
+already has it. Rules: a call never waits for it; what waits is bounded in number and bytes, and further answers are not
+kept; whatever goes wrong loses an answer of the cache and nothing else; a stream that is too long to hold, broke off or was
+left is not kept.
 """
 
 import asyncio
