@@ -19,6 +19,10 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.replace("`", "").lower()).strip().replace(" ", "-")
 
 
+def _anchors(page: Path) -> set[str]:
+    return {_anchor(heading) for heading in HEADING.findall(page.read_text())}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     broken = []
@@ -27,9 +31,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             continue
         name, _, anchor = target.partition("#")
         found = (page.parent / name).resolve() if name else page
-        if not found.exists():
-            broken.append(target)
-        elif anchor and found.suffix == ".md" and anchor not in map(_anchor, HEADING.findall(found.read_text())):
+        if not found.exists() or (anchor and found.suffix == ".md" and anchor not in _anchors(found)):
             broken.append(target)
     assert not broken
 
