@@ -77,8 +77,8 @@ def read(entry: Entry, keys: Keys, endpoint: str, *, now_s: float, ttl_s: float,
     return kept if same else None
 
 
-def may_keep(endpoint: str, body: bytes) -> bool:
-    """Whether a whole answer (of status 200) may be kept."""
+def may_keep(endpoint: str, body: bytes, *, streamed: bool = False) -> bool:
+    """Whether a whole answer (of status 200) may be kept. `streamed`: it was put together from pieces."""
     if len(body) > MAX_BYTES:
         return False
     try:
@@ -92,7 +92,7 @@ def may_keep(endpoint: str, body: bytes) -> bool:
     choices = answer.get("choices")
     if not isinstance(choices, list) or not 0 < len(choices) <= MAX_CHOICES:
         return False
-    return all(_speaks_for_itself(choice) for choice in choices)
+    return all(_speaks_for_itself(choice) and not (streamed and _may_lack(choice)) for choice in choices)
 
 
 def _speaks_for_itself(choice: Any) -> bool:
@@ -108,6 +108,11 @@ def _speaks_for_itself(choice: Any) -> bool:
         return False
     text = message.get("content") or message.get("refusal")
     return isinstance(text, str)
+
+
+def _may_lack(choice: dict[str, Any]) -> bool:
+    """Of members that are no text it is not known how their pieces go together."""
+    return any(isinstance(value, list | dict) and value for value in choice["message"].values())
 
 
 def names_twice(raw: bytes) -> bool:

@@ -12,15 +12,15 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
-import orjson
 
 from turnout_sidecar.caching.answers import Kept, entry_of, may_keep, names_twice
 from turnout_sidecar.caching.key import Keys
-from turnout_sidecar.caching.streams import collect
+from turnout_sidecar.caching.replay import with_usage
 from turnout_sidecar.exchange.call import ByteStream, Exchange
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.embedder import Embedder, EmbedderUnavailable
 from turnout_sidecar.ports.store import CacheStore, StoreUnavailable
+from turnout_sidecar.wire.openai_collect import Collected
 
 log = logging.getLogger("turnout.cache")
 
@@ -95,7 +95,11 @@ class Keeper:
     async def _keep(self, exchange: Exchange, plan: Plan, read: Callable[[], bytes | None]) -> None:
         try:
             body = read()
-            if body is None or not may_keep(exchange.endpoint.name, body) or names_twice(exchange.raw):
+            if (
+                body is None
+                or not may_keep(exchange.endpoint.name, body, streamed=exchange.stream)
+                or names_twice(exchange.raw)
+            ):
                 return
             vector = await self._vector(plan)
             entry = entry_of(
@@ -162,10 +166,13 @@ class Tee:
 
 
 def _collected(exchange: Exchange, pieces: list[bytes]) -> bytes | None:
-    found = collect(b"".join(pieces), exchange.usage)
-    if exchange.aborted or not found.whole or not found.understood:
+    """The answer of a stream that ended well, as a plain call would have got it."""
+    collected = Collected()
+    collected.feed(b"".join(pieces))
+    body = collected.answer()
+    if body is None or exchange.aborted:
         return None
-    return orjson.dumps(found.body)
+    return with_usage(body, exchange.usage)
 
 
 def _kept(exchange: Exchange, keys: Keys, body: bytes) -> Kept:

@@ -18,7 +18,7 @@ from turnout_sidecar.caching import verify
 from turnout_sidecar.caching.answers import Kept, read, replayed
 from turnout_sidecar.caching.keeper import Keeper, Plan, Tee
 from turnout_sidecar.caching.key import Keys, keys_of, partition_of
-from turnout_sidecar.caching.streams import Replay
+from turnout_sidecar.caching.replay import Replay
 from turnout_sidecar.exchange.call import CacheState, Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import bad_request
 from turnout_sidecar.ports.clock import Clock
