@@ -104,7 +104,7 @@ def house_folder(root: Path, all_providers: dict[str, Provider], spans: SpanRece
     alpha = all_providers["alpha"].url
     folder.write(
         "providers.yaml",
-        provider("alpha", alpha, model("small"), embedding, secret_name="alpha"),
+        provider("alpha", alpha, model("small"), model("bounded"), embedding, secret_name="alpha"),
         provider("beta", all_providers["beta"].url),
         provider("slow", all_providers["slow"].url),
         provider("dead", f"http://127.0.0.1:{free_port()}/v1"),
@@ -123,6 +123,7 @@ def house_folder(root: Path, all_providers: dict[str, Provider], spans: SpanRece
         route("pair", "alpha/small", "beta/small", timeouts=quick),
         route("down", "dead/small", "beta/small"),
         route("again", "alpha/small", retry={"attempts": 2}, timeouts=quick),
+        route("bounded", "alpha/bounded", retry={"attempts": 2}, timeouts=quick),
         route("alone", "alpha/small", timeouts=quick),
         route("slowly", "slow/small"),
         route("locked", "locked/small"),

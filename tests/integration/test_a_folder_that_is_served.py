@@ -16,7 +16,7 @@ from support.turnout import Gateway, Provider, environment, until
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, all_providers: dict[str, Provider]) -> Folder:
     made = Folder(tmp_path_factory.mktemp("served"))
-    made.write("providers.yaml", *(provider(name, all_providers[name].url) for name in ("beta", "slow")))
+    made.write("providers.yaml", *(provider(name, all_providers["beta"].url) for name in ("beta", "gamma")))
     made.write("steady.yaml", route("steady", "beta/small"))
     return made
 
@@ -44,8 +44,8 @@ def test_a_new_route_an_edit_of_it_and_its_end_are_live_by_themselves(folder: Fo
     until("the new route", lambda: served.ask("fresh", "Hello?").status == 200, 5)
     before = served.ask("fresh", "Hello?").headers["x-turnout-config"]
     assert backend_of(served, "fresh") == "beta/small"
-    folder.write("fresh.yaml", route("fresh", "slow/small"))
-    until("the edited route", lambda: backend_of(served, "fresh") == "slow/small", 5)
+    folder.write("fresh.yaml", route("fresh", "gamma/small"))
+    until("the edited route", lambda: backend_of(served, "fresh") == "gamma/small", 5)
     assert served.ask("steady", "Hello?").headers["x-turnout-config"] != before
     folder.remove("fresh.yaml")
     until("no route any more", lambda: served.ask("fresh", "Hello?").status == 404, 5)
@@ -61,8 +61,8 @@ def test_an_edit_that_cannot_be_parsed_keeps_the_last_good_configuration_and_say
     says(served, "edited.yaml: ")
     says(served, "stay as they were")
     assert served.ask("edited", "Hello?").status == 200
-    folder.write("edited.yaml", route("edited", "slow/small"))
-    until("the mended route", lambda: backend_of(served, "edited") == "slow/small", 5)
+    folder.write("edited.yaml", route("edited", "gamma/small"))
+    until("the mended route", lambda: backend_of(served, "edited") == "gamma/small", 5)
     folder.remove("edited.yaml")
 
 
@@ -71,7 +71,7 @@ def test_an_object_that_an_api_server_would_refuse_keeps_its_last_good_version(f
     folder.write("checked.yaml", good)
     until("the route", lambda: served.ask("checked", "Hello?").status == 200, 5)
     refused = route("checked", "beta/small", timeouts={"request": "never"})
-    beside = route("beside", "slow/small")
+    beside = route("beside", "gamma/small")
     folder.write("checked.yaml", refused, beside)
     until("the good object of the same file", lambda: served.ask("beside", "Hello?").status == 200, 5)
     says(served, "ModelRoute/checked: spec.timeouts.request")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
@@ -30,6 +31,15 @@ class SeenSpan:
 
     def __getitem__(self, name: str) -> Value:
         return self.attributes[name]
+
+
+@dataclass
+class SeenCall:
+    """The spans of one call: the SERVER span, those of its attempts, and all that are below the SERVER span."""
+
+    server: SeenSpan
+    attempts: list[SeenSpan]
+    below: list[SeenSpan]
 
 
 class SpanReceiver:
@@ -66,16 +76,16 @@ class SpanReceiver:
                 found += [SeenSpan(span, of_all) for scope in resource.scope_spans for span in scope.spans]
         return found
 
-    def trace_of(self, request_id: str) -> list[SeenSpan]:
-        """The spans of the trace of a call, the SERVER span first, once they have arrived."""
+    def call(self, request_id: str) -> SeenCall:
+        """The spans of a call, once they have arrived."""
 
-        def arrived() -> list[SeenSpan]:
+        def arrived() -> SeenCall | None:
             spans = self.spans
             servers = [span for span in spans if span.attributes.get("turnout.request_id") == request_id]
             if not servers:
-                return []
-            server = servers[0]
-            return [server, *(span for span in spans if span.trace_id == server.trace_id and span.id != server.id)]
+                return None
+            mine = [span for span in spans if span.trace_id == servers[0].trace_id and span.parent == servers[0].id]
+            return SeenCall(servers[0], [span for span in mine if span.kind == "CLIENT"], mine)
 
         return until(f"the spans of call {request_id}", arrived)
 

@@ -1,0 +1,136 @@
+"""The command as people and CI use it: help, exit codes, findings, and a simulator that answers the same every time."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cluster.processes import Spawner
+from support.resources import Folder, provider, resource, route
+from support.turnout import Provider, environment, fetch, question
+from turnout_cli.__main__ import main
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+COMMANDS = ("gateway", "operator", "serve", "simulate-provider", "status", "validate")
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Exit code and output of a command, run in this process."""
+    done = CliRunner().invoke(main, list(arguments))
+    return done.exit_code, done.output
+
+
+def run_apart(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """The same as a process."""
+    return subprocess.run(
+        [sys.executable, "-m", "turnout_cli", *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_lists_every_command() -> None:
+    done = run_apart(["--help"])
+    assert done.returncode == 0
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    code, output = run(name, "--help")
+    assert code == 0
+    assert "Usage:" in output
+    assert "Options:" in output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["no-such-command"],
+        ["serve"],
+        ["serve", "-f", "no/such/folder"],
+        ["serve", "-f", ".", "--port", "seventy"],
+        ["serve", "-f", ".", "--secret", "without-a-source"],
+        ["validate"],
+        ["validate", "-f", "no/such/folder"],
+        ["simulate-provider"],
+        ["simulate-provider", "--port", "0", "--protocol", "telepathy"],
+        ["simulate-provider", "--port", "0", "--latency", "soon"],
+        ["gateway"],
+        ["status", "--output", "poem"],
+    ],
+)
+def test_misuse_exits_with_2(arguments: list[str]) -> None:
+    assert run(*arguments)[0] == 2
+
+
+def test_a_port_that_is_taken_exits_with_1_and_says_which(beta: Provider) -> None:
+    done = run_apart(["simulate-provider", "--port", str(beta.port)])
+    assert done.returncode == 1
+    assert str(beta.port) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()))
+def test_the_examples_are_valid(name: str) -> None:
+    code, output = run("validate", "-f", str(EXAMPLES / name))
+    assert code == 0, output
+    assert "all good" in output
+
+
+def test_validate_prints_a_line_for_each_finding_and_exits_with_1(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "wrong")
+    folder.write("a.yaml", route("lost", "nobody/small"), provider("beta", "ftp://example.org/v1"))
+    folder.write_text("b.yaml", "kind: [")
+    folder.write("c.yaml", resource("CachePolicy", "odd", {"mode": "Sometimes"}))
+    code, output = run("validate", "-f", str(folder.path))
+    assert code == 1
+    lines = output.splitlines()
+    assert any(line.startswith("b.yaml: ") for line in lines)
+    assert any(line.startswith("c.yaml: CachePolicy/odd: spec.mode: ") for line in lines)
+    assert any(line.startswith("a.yaml: ModelProvider/beta: spec.endpoint: ") for line in lines)
+    assert any(line.startswith("ModelRoute/lost: ResolvedRefs=False") for line in lines)
+
+    code, output = run("validate", "-f", str(folder.path), "--output", "json")
+    assert code == 1
+    found = json.loads(output)["findings"]
+    assert {(row["ref"], row["path"]) for row in found} >= {("CachePolicy/odd", "spec.mode")}
+
+
+def test_validate_takes_one_file_too(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "single")
+    folder.write("route.yaml", provider("beta", "http://127.0.0.1:9/v1"), route("one", "beta/small"))
+    assert run("validate", "-f", str(folder.path / "route.yaml"))[0] == 0
+
+
+def test_status_without_an_operator_exits_with_1_and_says_so() -> None:
+    code, output = run("status", "--url", "http://127.0.0.1:9")
+    assert code == 1
+    assert "no leading operator" in output
+
+
+def test_a_simulated_provider_answers_the_same_after_a_restart_and_otherwise_with_another_seed(
+    tmp_path: Path, spawner: Spawner
+) -> None:
+    body = json.dumps(question("any", "What is a turnout?")).encode()
+
+    def answer(one: Provider) -> str:
+        one.start()
+        one.wait_ready()
+        status, text = fetch(f"{one.url}/chat/completions", method="POST", body=body)
+        one.process.stop()
+        assert status == 200
+        return text
+
+    same = Provider("same", root=tmp_path, spawner=spawner)
+    first = answer(same)
+    assert answer(same) == first
+    assert answer(Provider("other", "--seed", "2", root=tmp_path, spawner=spawner)) != first
+    assert "simulating openai on http://127.0.0.1:" in same.process.log.read_text()

@@ -1,0 +1,42 @@
+"""`make run`: the quick start as somebody new to it sees it, on its own ports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.ports import is_free
+from support.turnout import environment
+
+PORTS = (8080, 9001, 9002, 9090)
+
+
+def test_the_quick_start_runs_and_tells_what_became_of_each_call(tmp_path: Path) -> None:
+    taken = [port for port in PORTS if not is_free(port)]
+    if taken:
+        pytest.skip(f"its ports {taken} are taken by somebody else")
+    done = subprocess.run(
+        [sys.executable, "-m", "turnout_cli.demo", "--once"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {line[:29].strip(): line for line in done.stdout.splitlines() if "  " in line}
+    assert " 200 " in rows["a question"]
+    assert " miss " in rows["a question"]
+    assert " exact " in rows["the same again"]
+    assert " semantic " in rows["said otherwise"]
+    assert " miss " in rows["another team asks"]
+    assert " openai/gpt-5 " in rows["a hard question, by header"]
+    assert " in-house/llama-4-8b " in rows["confidential"]
+    assert " claim-triage " in rows["a prompt template"]
+    assert " 404 " in rows["a model nobody offers"]
+    assert "the cache saved $0.000" in done.stdout
+    assert "curl -si http://127.0.0.1:8080/v1/chat/completions" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert all(is_free(port) for port in PORTS)
