@@ -7,9 +7,9 @@ Rules: everything is made inside the running event loop; `stop` may be called at
 here outlives it.
 """
 
+import asyncio
 import functools
 import gc
-import logging
 import os
 import sys
 import tempfile
@@ -20,6 +20,7 @@ from aiohttp import web
 
 from turnout_contract import semconv
 from turnout_contract.protocol import Credentials
+from turnout_contract.snapshot.model import Snapshot
 from turnout_sidecar.adapters.metrics import GatewayMetrics
 from turnout_sidecar.adapters.minilm import MiniLmEmbedder
 from turnout_sidecar.adapters.otel import CallTelemetry, TelemetrySettings
@@ -31,8 +32,10 @@ from turnout_sidecar.admin import AdminState, admin_app
 from turnout_sidecar.ports.clock import SystemClock, system_dice
 from turnout_sidecar.ports.secrets import Secrets
 from turnout_sidecar.server import Gateway, GatewaySettings
+from turnout_sidecar.stages.look_up_cache import LookUpCache
 
-_LOG = logging.getLogger("turnout.gateway")
+WARM_SECONDS = 5.0
+"""How long a start waits for the cache; after that calls are answered without it until it is there."""
 
 
 class Assembly:
@@ -68,15 +71,18 @@ class Assembly:
             clock=clock,
             dice=dice,
         )
+        self._cache = LookUpCache(self.store, self._embedder, clock)
         self.gateway = Gateway(
             settings,
             secrets=secrets,
             upstream=self._upstream,
             telemetry=self._telemetry,
+            cache=self._cache,
             clock=clock,
             dice=dice,
         )
         self._admin: web.AppRunner | None = None
+        self._loading: asyncio.Task[None] | None = None
 
     def _cache_folder(self) -> Path:
         if self.settings.state_dir is not None:
@@ -85,7 +91,8 @@ class Assembly:
         return Path(self._temporary.name)
 
     async def start(self) -> None:
-        """Listen on both ports. Ready only once a snapshot was applied."""
+        """Listen on both ports. Ready only once a snapshot was applied, and what it wants of the cache was given time to open."""
+        await self._warm()
         await self.gateway.start()
         app = admin_app(AdminState(self.gateway, self.metrics))
         self._admin = web.AppRunner(app, access_log=None)
@@ -94,6 +101,12 @@ class Assembly:
         self._expose()
         gc.collect()
         gc.freeze()  # what was loaded at the start is never garbage: no collection need look at it again
+
+    async def _warm(self) -> None:
+        wanted = [asyncio.ensure_future(self.store.settled())]
+        if self._loading is not None:
+            wanted.append(self._loading)
+        await asyncio.wait(wanted, timeout=WARM_SECONDS)
 
     def _expose(self) -> None:
         counts = (
@@ -113,6 +126,9 @@ class Assembly:
         if runtime is not None:
             self._telemetry.configure(runtime.snapshot, version)
             self.store.configure(runtime.snapshot)
+            if self._loading is None and _semantic(runtime.snapshot):
+                # beforehand, so that the first question need not wait for half a second of reading weights
+                self._loading = asyncio.get_running_loop().create_task(self._embedder.load(), name="embedder-load")
         return missing
 
     def credentials(self, message: Credentials) -> None:
@@ -124,13 +140,20 @@ class Assembly:
         runtime = self.gateway.runtime
         await self.gateway.stop(runtime.gateway.limits.drain_ms / 1000 if runtime is not None else 0.0)
         await self._telemetry.close()
+        await self._cache.close()
         await self.store.close()
+        if self._loading is not None:
+            await asyncio.wait([self._loading])
         await self._embedder.close()
         await self._upstream.close()
         if self._admin is not None:
             await self._admin.cleanup()
         if self._temporary is not None:
             self._temporary.cleanup()
+
+
+def _semantic(snapshot: Snapshot) -> bool:
+    return any(rule.cache is not None and rule.cache.semantic for route in snapshot.routes for rule in route.rules)
 
 
 def _single(read: Callable[[], int]) -> dict[tuple[str, ...], float]:
