@@ -15,20 +15,20 @@ MAX_INPUTS = 100_000
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 
 _NUMBER = (int, float)
-_CHAT_OPTIONS: tuple[tuple[str, tuple[type, ...], str], ...] = (
-    ("stream", (bool,), "a boolean"),
-    ("stream_options", (dict,), "an object"),
-    ("tools", (list,), "an array"),
-    ("response_format", (dict,), "an object"),
-    ("temperature", _NUMBER, "a number"),
-    ("top_p", _NUMBER, "a number"),
-    ("max_tokens", (int,), "a whole number"),
-    ("max_completion_tokens", (int,), "a whole number"),
-    ("n", (int,), "a whole number"),
-    ("user", (str,), "a string"),
-    ("prompt", (dict,), "an object"),
-    ("modalities", (list,), "an array"),
-)
+_CHAT_OPTIONS: dict[str, tuple[tuple[type, ...], str]] = {
+    "stream": ((bool,), "a boolean"),
+    "stream_options": ((dict,), "an object"),
+    "tools": ((list,), "an array"),
+    "response_format": ((dict,), "an object"),
+    "temperature": (_NUMBER, "a number"),
+    "top_p": (_NUMBER, "a number"),
+    "max_tokens": ((int,), "a whole number"),
+    "max_completion_tokens": ((int,), "a whole number"),
+    "n": ((int,), "a whole number"),
+    "user": ((str,), "a string"),
+    "prompt": ((dict,), "an object"),
+    "modalities": ((list,), "an array"),
+}
 
 
 def check_chat(body: dict[str, Any]) -> None:
@@ -128,10 +128,10 @@ def _check_model(body: dict[str, Any]) -> None:
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    for name, kinds, wanted in _CHAT_OPTIONS:
-        value = body.get(name)
-        if value is not None and value.__class__ not in kinds:
-            raise _wrong(name, wanted, value)
+    for name, value in body.items():
+        rule = _CHAT_OPTIONS.get(name)
+        if rule is not None and value is not None and value.__class__ not in rule[0]:
+            raise _wrong(name, rule[1], value)
     options = body.get("stream_options")
     asked = options.get("include_usage") if options else None
     if asked is not None and asked.__class__ is not bool:
