@@ -1,7 +1,7 @@
 # Turnout: every target sets up what it needs. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := contract ledger operator sidecar insight cli
@@ -15,7 +15,8 @@ help: ## list the targets
 
 # The environments are made from lock files with hashes; a stamp per lock file says that it is done.
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "Turnout needs Python 3.11 to 3.13; say which with PYTHON=..."; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Turnout needs Python 3.11 to 3.13; say which with PYTHON=..."; exit 1; }
 	@# where the system's Python has no ensurepip, the virtualenv it may have serves as well
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(PYTHON) -m virtualenv $(VENV); }
 
