@@ -101,19 +101,20 @@ class Keeper:
                 or names_twice(exchange.raw)
             ):
                 return
-            vector = await self._vector(plan)
             entry = entry_of(
                 plan.keys, _kept(exchange, plan.keys, body), now_s=self._clock.unix_ns() / 1e9, ttl_s=plan.ttl_s
             )
-            await self._store.put(entry, vector)
+            await self._store.put(entry, plan.vector)  # at once, so that the same call finds it, vector or not
+            if plan.vector is None and (vector := await self._vector(plan)) is not None:
+                await self._store.put(entry, vector)
         except StoreUnavailable:
             return
         except Exception as error:  # noqa: BLE001  boundary: nothing about keeping an answer may reach anyone
             log.warning("an answer could not be kept: %s", type(error).__name__)
 
     async def _vector(self, plan: Plan) -> np.ndarray | None:
-        if not plan.semantic or plan.vector is not None or plan.keys.question is None:
-            return plan.vector
+        if not plan.semantic or plan.keys.question is None:
+            return None
         try:
             async with asyncio.timeout(EMBED_S):
                 rows = await self._embedder.embed([plan.keys.question])
