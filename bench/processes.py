@@ -81,6 +81,12 @@ class Running:
         """Its process id."""
         return self._process.pid
 
+    def tail(self) -> str:
+        """The end of what it printed."""
+        with contextlib.suppress(OSError, TypeError):
+            return "\n".join(Path(self._log.name).read_text(errors="replace").splitlines()[-10:])
+        return ""
+
     def cost(self) -> Cost:
         """What it and all below it have used."""
         return cost(tree(self.pid))
@@ -160,7 +166,7 @@ def wait_for_port(port: int, running: Running, limit: float = 60.0) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    raise RuntimeError(f"nothing listens on port {port}")
+    raise RuntimeError(f"nothing listens on port {port}:\n{running.tail()}")
 
 
 def wait_for_ready(admin_port: int, running: Running, limit: float = 60.0) -> None:
@@ -174,4 +180,4 @@ def wait_for_ready(admin_port: int, running: Running, limit: float = 60.0) -> No
                 return
         connection.close()
         time.sleep(0.05)
-    raise RuntimeError("the gateway did not become ready")
+    raise RuntimeError(f"the gateway did not become ready:\n{running.tail()}")
