@@ -7,7 +7,7 @@ import pytest
 
 from support.keys import Keys
 from support.resources import Folder
-from support.turnout import CHAT, Answer, Gateway, Provider, question, until
+from support.turnout import Answer, Gateway, Provider, question, until
 
 WEATHER: Any = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 REPHRASED = (
@@ -17,22 +17,35 @@ REPHRASED = (
 
 
 def repeated(house: Gateway, wanted: str, body: dict[str, Any], *, key: str | None = None) -> Answer:
-    """The answer to a call that comes from the cache once the write before it is visible (design: within a second)."""
+    """The answer to a call that comes from the cache, once what was written before is visible. What misses is not kept."""
 
     def asked() -> Answer | None:
-        answer = house.post(body, key=key)
+        answer = house.post(body, key=key, x_turnout_cache="no-store")
         assert answer.status == 200
         return answer if answer.cache == wanted else None
 
-    return until(f"an answer from the cache ({wanted})", asked, 10)
+    return until(f"an answer from the cache ({wanted})", asked)
 
 
-def written(house: Gateway, body: dict[str, Any], *, key: str | None = None) -> Answer:
-    """A first answer, which is a miss, and by now in the cache."""
-    first = house.post(body, key=key)
+def written(house: Gateway, text: str, *, key: str | None = None) -> Answer:
+    """A first answer, which is a miss, and by now in the cache with the vector of its question."""
+    first = house.ask("cached", text, key=key)
     assert (first.status, first.cache) == (200, "miss")
-    repeated(house, "exact", body, key=key)
+    repeated(house, "exact", question("cached", text), key=key)
+    repeated(house, "semantic", question("cached", f"Hello, {text}"), key=key)
     return first
+
+
+def judged(house: Gateway, text: str, *, key: str | None = None) -> Answer:
+    """The answer to a question that the cache had the time to look at: on a busy machine it may give up, and say so."""
+
+    def asked() -> Answer | None:
+        answer = house.ask("cached", text, key=key, headers={"x_turnout_cache": "no-store"})
+        assert answer.status == 200
+        line = house.line_of(answer.headers["x-turnout-request-id"])
+        return None if "cache_reason" in line else answer
+
+    return until(f"a judgement on {text!r}", asked)
 
 
 def test_the_same_question_again_is_answered_from_the_cache_and_costs_nothing(house: Gateway, alpha: Provider) -> None:
@@ -61,17 +74,18 @@ def test_a_write_is_visible_within_a_second(house: Gateway) -> None:
 
 
 def test_a_rephrased_question_is_a_semantic_hit(house: Gateway) -> None:
-    first = written(house, question("cached", REPHRASED[0]))
-    other = house.ask("cached", REPHRASED[1])
+    first = written(house, REPHRASED[0])
+    other = judged(house, REPHRASED[1])
     assert other.cache == "semantic"
     assert other.text == first.text
     assert other.headers["x-turnout-cost-usd"] == "0"
+    assert other.headers["x-turnout-backend"] == "alpha/small"
 
 
 @pytest.mark.parametrize(
     ("asked", "swapped"),
     [
-        ("Translate this note from German to English please.", "Translate this note from English to German please."),
+        ("How do I travel from Bonn to Chur by train?", "How do I travel from Chur to Bonn by train?"),
         ("How do I enable two-factor login for my account?", "How do I disable two-factor login for my account?"),
         ("Which trains leave before 10 o'clock from Bonn?", "Which trains leave after 10 o'clock from Bonn?"),
         ("Is the refund for order 4711 on its way to me?", "Is the refund for order 4712 on its way to me?"),
@@ -79,17 +93,18 @@ def test_a_rephrased_question_is_a_semantic_hit(house: Gateway) -> None:
     ],
 )
 def test_a_question_that_means_something_else_is_a_miss(house: Gateway, asked: str, swapped: str) -> None:
-    written(house, question("cached", asked))
-    assert house.ask("cached", swapped).cache == "miss"
+    written(house, asked)
+    assert judged(house, swapped).cache == "miss"
 
 
-def test_another_team_never_sees_the_answer(house: Gateway, alpha: Provider, keys: Keys) -> None:
-    body = question("cached", "What did our team decide about the new depot?")
-    written(house, body)
+@pytest.mark.parametrize("again", ["{}", "Tell me, {}"])
+def test_another_team_never_sees_the_answer(house: Gateway, alpha: Provider, keys: Keys, again: str) -> None:
+    asked = f"what did our team decide about depot {len(again)}?"
+    written(house, asked)
+    assert judged(house, again.format(asked)).cache in {"exact", "semantic"}
     alpha.forget()
-    assert house.post(body, key=keys.other).cache == "miss"
-    assert house.ask("cached", "Tell me, what did our team decide about the new depot?", key=keys.other).cache == "miss"
-    assert len(alpha.calls) == 2
+    assert judged(house, again.format(asked), key=keys.other).cache == "miss"
+    assert alpha.calls
 
 
 @pytest.mark.parametrize(
@@ -104,19 +119,17 @@ def test_another_team_never_sees_the_answer(house: Gateway, alpha: Provider, key
     ],
 )
 def test_what_can_change_the_answer_is_part_of_the_question(house: Gateway, more: dict[str, Any]) -> None:
-    written(house, question("cached", "What is ballast for?")) if not _known(house) else None
-    assert house.post({**question("cached", "What is ballast for?"), **more}).cache == "miss"
-
-
-def _known(house: Gateway) -> bool:
-    return house.ask("cached", "What is ballast for?").cache == "exact"
+    body = question("cached", "What is ballast for?")
+    house.post(body)
+    repeated(house, "exact", body)
+    assert house.post({**body, **more}).cache == "miss"
 
 
 def test_no_cache_looks_nowhere_and_no_store_keeps_nothing(house: Gateway) -> None:
     body = question("cached", "Who turns the switch at night?")
     for _ in range(2):
         assert house.post(body, x_turnout_cache="no-store").cache == "miss"
-    written(house, body)
+    written(house, "Who turns the switch at night?")
     assert house.post(body, x_turnout_cache="no-cache").cache == "bypass"
     assert house.post(body).cache == "exact"
 
@@ -144,7 +157,7 @@ def test_a_stream_is_kept_and_served_again_as_a_stream_and_whole(house: Gateway)
 
 def test_a_whole_answer_is_served_again_as_a_stream(house: Gateway) -> None:
     body = question("cached", "What is a frog in a railway?")
-    first = written(house, body)
+    first = written(house, "What is a frog in a railway?")
     stream = house.post({**body, "stream": True})
     assert (stream.cache, stream.streamed_text) == ("exact", first.text)
 
@@ -174,22 +187,20 @@ def test_the_cache_survives_a_restart_with_its_state(
 ) -> None:
     state = ["--state", str(tmp_path / "state")]
     running = start(house_folder, *state, key=keys.app)
-    first = written(running, question("cached", REPHRASED[0]))
+    first = written(running, REPHRASED[0])
     running.stop()
     running.start()
-    again = running.ask("cached", REPHRASED[0])
-    assert (again.cache, again.text) == ("exact", first.text)
-    assert running.ask("cached", REPHRASED[1]).cache == "semantic"
+    assert repeated(running, "exact", question("cached", REPHRASED[0])).text == first.text
+    assert judged(running, REPHRASED[1]).cache == "semantic"
 
 
 def test_hits_and_what_they_saved_are_counted(house: Gateway) -> None:
     before = house.metric("turnout_cache_lookups_total", route="cached", result="exact")
     saved = house.metric("turnout_cache_saved_usd_total", route="cached")
-    answer = written(house, question("cached", "How are hits counted here?"))
+    answer = written(house, "How are hits counted here?")
     until(
         "the hits are counted",
         lambda: house.metric("turnout_cache_lookups_total", route="cached", result="exact") > before,
     )
     cost = float(answer.headers["x-turnout-cost-usd"])
     assert house.metric("turnout_cache_saved_usd_total", route="cached") >= saved + cost * 0.99
-    assert CHAT == "/v1/chat/completions"

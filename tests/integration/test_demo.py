@@ -26,7 +26,7 @@ def test_the_quick_start_runs_and_tells_what_became_of_each_call(tmp_path: Path)
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = {line[:29].strip(): line for line in done.stdout.splitlines() if "  " in line}
+    rows = {line.partition("  ")[0]: line for line in done.stdout.splitlines() if "  " in line}
     assert " 200 " in rows["a question"]
     assert " miss " in rows["a question"]
     assert " exact " in rows["the same again"]

@@ -82,7 +82,7 @@ def test_a_client_that_leaves_before_the_first_byte_has_the_provider_left_too(ho
         until("the call is at the provider", lambda: len(beta.calls) == 1)
     until("the provider is left", lambda: ending(beta) == "client-left", 10)
     line = until(
-        "the line", lambda: [each for each in house.lines() if each.get("client_gone") and each["route"] == "down"]
+        "the line", lambda: [each for each in house.lines() if each.get("client_gone") and each.get("route") == "down"]
     )[-1]
     assert line["status"] == 499
     assert line["usage_estimated"] is True

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.keys import Keys
-from support.resources import Folder, client, gateway, provider, route, secret
+from support.resources import Folder, cache, client, gateway, provider, route, secret
 from support.spans import SpanReceiver
 from support.turnout import CHAT, Gateway, Provider, until
 
@@ -28,6 +28,7 @@ def guarded(start: Any, tmp_path: Path, alpha: Provider, spans: SpanReceiver, ke
         provider("locked", alpha.url, secret_name="wrong"),
         route("plain", "alpha/small"),
         route("locked", "locked/small"),
+        cache("kept", "plain"),
     )
     running: Gateway = start(folder, "--state", str(tmp_path / "state"), key=keys.app)
     return running

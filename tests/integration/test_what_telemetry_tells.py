@@ -75,7 +75,7 @@ def test_a_hit_is_a_span_of_the_cache_and_no_attempt(house: Gateway, spans: Span
     house.post(body)
     hit = until("a hit", lambda: answer if (answer := house.post(body)).cache == "exact" else None)
     call = spans.call(hit.headers["x-turnout-request-id"])
-    assert call.server["turnout.cache"] == "exact"
+    assert call.server["turnout.cache.state"] == "exact"
     assert float(str(call.server["turnout.cost.saved_usd"])) > 0
     assert call.attempts == []
     assert [span for span in call.below if span.name.startswith("turnout.cache")]
