@@ -118,34 +118,10 @@ class SpanWriter:
         )
 
     def _client(self, exchange: Exchange, attempt: Attempt, trace: Trace, beginning: bytes, shared: bytes) -> bytes:
-        operation, model = exchange.endpoint.operation, attempt.model
-        key = (
-            operation,
-            attempt.backend.name,
-            attempt.backend.protocol,
-            attempt.backend.endpoint,
-            model.name,
-            model.tier,
-        )
-        known = self._backends.get(key) or self._backends.put(key, b"".join(fields_of.backend(operation, attempt)))
-        result = (
-            attempt.number,
-            exchange.stream,
-            attempt.status,
-            attempt.error,
-            None if attempt.response_model is None else attempt.response_model[:MOST_TEXT],
-            fields_of.short(attempt.finish_reasons),
-        )
-        outcome = self._outcomes.get(result) or self._outcomes.put(
-            result, b"".join(fields_of.outcome(attempt, stream=exchange.stream))
-        )
-        fields = [
-            known,
-            shared,
-            outcome,
-            *fields_of.parameters(exchange.body),
-            *fields_of.measured(attempt, stream=exchange.stream),
-        ]
+        operation = exchange.endpoint.operation
+        fields = [self._asked(operation, attempt), shared, self._became(attempt, stream=exchange.stream)]
+        fields += fields_of.parameters(exchange.body)
+        fields += fields_of.measured(attempt, stream=exchange.stream)
         if trace.wants_content and attempt is exchange.attempts[-1]:
             fields += fields_of.messages(exchange, trace)
         offset = exchange.received_unix_ns - exchange.received_ns
@@ -153,10 +129,26 @@ class SpanWriter:
             beginning,
             attempt.span_id or trace.new_id(),
             trace.span_id,
-            self._name(f"{operation} {model.name}"),
+            self._name(f"{operation} {attempt.model.name}"),
             otlp.CLIENT,
             attempt.started_ns + offset,
             (trace.ended_ns if attempt.ended_ns is None else attempt.ended_ns) + offset,
             fields,
             code=otlp.UNSET if attempt.error is None else otlp.ERROR,
         )
+
+    def _asked(self, operation: str, attempt: Attempt) -> bytes:
+        provider, model = attempt.backend, attempt.model
+        key = (operation, provider.name, provider.protocol, provider.endpoint, model.name, model.tier)
+        return self._backends.get(key) or self._backends.put(key, b"".join(fields_of.backend(operation, attempt)))
+
+    def _became(self, attempt: Attempt, *, stream: bool) -> bytes:
+        key = (
+            attempt.number,
+            stream,
+            attempt.status,
+            attempt.error,
+            None if attempt.response_model is None else attempt.response_model[:MOST_TEXT],
+            fields_of.short(attempt.finish_reasons),
+        )
+        return self._outcomes.get(key) or self._outcomes.put(key, b"".join(fields_of.outcome(attempt, stream=stream)))
