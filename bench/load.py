@@ -1,12 +1,13 @@
 """A closed-loop load generator: prebuilt requests on keep-alive connections, one asyncio Protocol each, under uvloop.
 
-Every request differs in a few digits, so that no cache answers unless asked to repeat. What comes back is only framed: status,
+Every request of every run differs in a few digits: no cache answers unless asked to repeat. What comes back is only framed: status,
 length or chunks, and how often `data:` occurs in a stream. Prints one JSON object: see `Tally`.
 `python -m bench.load --port P --seconds 4 --connections 32 [--stream] [--count N] [--header 'k: v'] [--model M]`.
 """
 
 import asyncio
 import json
+import os
 import sys
 import time
 from typing import cast
@@ -16,6 +17,8 @@ import msgspec
 import uvloop
 
 PROMPT = "Say which of these trains can still reach the harbour before noon, and why the others cannot. " * 20
+
+MARK = b"#" * 16
 
 
 class Tally(msgspec.Struct):
@@ -54,8 +57,9 @@ class Source:
         self.latencies: list[float] = []
         self.seen_versions: set[bytes] = set()
         self._sent = 0
+        self._mark = b"repeated" if plan.repeat else os.urandom(4).hex().encode()
         text = PROMPT[:1900]
-        body = {"model": plan.model, "messages": [{"role": "user", "content": "########" + text}], "temperature": 0}
+        body = {"model": plan.model, "messages": [{"role": "user", "content": MARK.decode() + text}], "temperature": 0}
         if plan.stream:
             body |= {"stream": True}
         self._body = json.dumps(body, separators=(",", ":")).encode()
@@ -71,7 +75,7 @@ class Source:
             return None
         self._sent += 1
         number = 0 if self.plan.repeat else self._sent
-        return self._head + self._body.replace(b"########", b"%08d" % number, 1)
+        return self._head + self._body.replace(MARK, b"%b%08d" % (self._mark, number), 1)
 
     def done(self, status: bytes, seconds: float, events: int, version: bytes) -> None:
         """One answer is complete."""
