@@ -93,12 +93,16 @@ class SecretFiles:
         try:
             root = self._root.resolve(strict=True)
             with os.scandir(root) as entries:
-                names = [entry.name for entry in entries if _NAME.fullmatch(entry.name) and entry.is_dir()]
+                names = [
+                    (entry.name, entry.is_symlink())
+                    for entry in entries
+                    if _NAME.fullmatch(entry.name) and entry.is_dir()
+                ]
         except OSError:
             return {}
         found = {}
-        for name in names:
-            folder = _inside(root / name, root)
+        for name, linked in names:
+            folder = _inside(root / name, root) if linked else root / name
             if folder is not None:
                 found[name] = _look_into(name, folder, root, self._folders.get(name, _Folder()))
         return found
