@@ -19,7 +19,7 @@ from turnout_operator.settings import OperatorSettings, load
 )
 @click.option(
     "--kubeconfig",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False),
     help="Absent: the pod's own service account.",
 )
 @click.option("--namespace", help="The operator's own namespace.")
@@ -29,7 +29,7 @@ from turnout_operator.settings import OperatorSettings, load
 @click.option("--watch-namespace", multiple=True, help="May be given several times; absent: all namespaces.")
 def command(
     config: Path | None,
-    kubeconfig: Path | None,
+    kubeconfig: str | None,
     namespace: str | None,
     pod_name: str | None,
     port: int | None,
