@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from turnout_operator import deep_json
 from turnout_operator.assembly import Operator
 from turnout_operator.audit import EVERYTHING
 from turnout_operator.events import Event
@@ -37,6 +38,7 @@ class InformerEndedError(RuntimeError):
 
 async def run(settings: OperatorSettings) -> None:
     """Run the operator until SIGTERM or SIGINT. Raises what it cannot go on after."""
+    deep_json.install()
     async with aiohttp.ClientSession() as session:
         await _Process(settings, session).run()
 

@@ -49,9 +49,17 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Defaults = Defaults()
 
 
+MOST_LEVELS = 64
+"""How deep a spec may be nested. No field of ours is; JSON Schemas that are could end whatever walks through them."""
+
+
 def read(data: dict[str, Any]) -> TypedObject | Broken:
     """The typed object of plain data, or what can be said of it where it is none."""
+    spec = data.get("spec")
     try:
+        too_deep = _too_deep(spec)
+        if too_deep:
+            raise ValueError(f"{too_deep}: is nested more than {MOST_LEVELS} levels deep")  # noqa: TRY301
         return decode(data)
     except ValueError as error:
         metadata = data.get("metadata")
@@ -63,9 +71,34 @@ def read(data: dict[str, Any]) -> TypedObject | Broken:
             uid=str(known.get("uid", "")),
             generation=generation if isinstance(generation, int) else 0,
             message=str(error),
-            spec=data.get("spec"),
+            spec=_cut(spec, MOST_LEVELS),
             created=str(known.get("creationTimestamp") or ""),
         )
+
+
+def _too_deep(spec: Any) -> str:
+    """The field of the spec that is nested too deeply, as a path; "" where none is."""
+    if not isinstance(spec, dict):
+        return ""
+    return next((f"spec.{key}" for key, value in spec.items() if _deeper(value, MOST_LEVELS)), "")
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper(child, levels - 1) for child in children)
+
+
+def _cut(value: Any, levels: int) -> Any:
+    """The value down to so many levels; below them None."""
+    if not isinstance(value, dict | list):
+        return value
+    if levels == 0:
+        return None
+    if isinstance(value, dict):
+        return {key: _cut(child, levels - 1) for key, child in value.items()}
+    return [_cut(child, levels - 1) for child in value]
 
 
 def is_organisation_wide(obj: TypedObject) -> bool:
