@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
+from turnout_sidecar.caching import verify
 from turnout_sidecar.caching.answers import Kept, entry_of, may_keep, names_twice
 from turnout_sidecar.caching.key import Keys
 from turnout_sidecar.caching.replay import with_usage
@@ -113,11 +114,12 @@ class Keeper:
             log.warning("an answer could not be kept: %s", type(error).__name__)
 
     async def _vector(self, plan: Plan) -> np.ndarray | None:
-        if not plan.semantic or plan.keys.question is None:
+        question = plan.keys.question
+        if not plan.semantic or question is None or verify.form(question) is None:
             return None
         try:
             async with asyncio.timeout(EMBED_S):
-                rows = await self._embedder.embed([plan.keys.question])
+                rows = await self._embedder.embed([question])
         except (EmbedderUnavailable, TimeoutError):
             return None
         first: np.ndarray = rows[0]

@@ -34,17 +34,13 @@ _PUNCTUATION = re.compile(r"[.,;!?]+")
 _SENTENCE = frozenset(".!?")
 
 
-class Word(msgspec.Struct, frozen=True):
+class Word(msgspec.Struct, frozen=True, gc=False):
     """A word that matters. `article` before it: "a", "the" or "". `first`: it begins a sentence, so its case says nothing."""
 
     text: str
-    article: str = ""
+    low: str
     first: bool = False
-
-    @property
-    def low(self) -> str:
-        """In small letters."""
-        return self.text.lower()
+    article: str = ""
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -55,34 +51,39 @@ class Form(msgspec.Struct, frozen=True):
     plain: bool
 
 
-def may_serve(score: float, asked: str, known: str) -> bool:
-    """Whether the answer to `known` answers `asked`, at this cosine of the two."""
-    return score >= MIN_SCORE and same_question(asked, known)
+def may_serve(score: float, asked: Form, known: str) -> bool:
+    """Whether the answer to `known` answers the question `asked`, at this cosine of the two."""
+    return score >= MIN_SCORE and same_form(asked, form(known))
 
 
 def same_question(one: str, other: str) -> bool:
     """Whether the two texts ask the same; never true in doubt."""
     if one == other:
         return bool(one.strip())
-    left = form(one)
-    right = form(other) if left is not None else None
-    if left is None or right is None or left.asks != right.asks or len(left.words) != len(right.words):
+    asked = form(one)
+    return asked is not None and same_form(asked, form(other))
+
+
+def same_form(one: Form, other: Form | None) -> bool:
+    """Whether two questions are the same but for harmless differences."""
+    if other is None or one.asks != other.asks or len(one.words) != len(other.words):
         return False
-    plain = left.plain or right.plain
-    return all(_same(a, b, plain=plain) for a, b in zip(left.words, right.words, strict=True))
+    plain = one.plain or other.plain
+    return all(_same(a, b, plain=plain) for a, b in zip(one.words, other.words, strict=True))
 
 
 def form(text: str) -> Form | None:
     """The form of a question, or None where only an equal text is the same."""
     if len(text) > MAX_LENGTH or "\n" in text.strip():
         return None
-    text = unicodedata.normalize("NFC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    if any(unicodedata.category(char)[0] == "C" and char not in "\t\n\r" for char in text):
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    if not text.isprintable() and any(unicodedata.category(char)[0] == "C" and char not in "\t\n\r" for char in text):
         return None
     found = _words(text)
-    if not found or any(word.low in words.ABOUT_WORDS for word in found):
+    if not found or not words.ABOUT_WORDS.isdisjoint([word.low for word in found]):
         return None
-    plain = not any(word.text != word.low for word in found if not word.first and word.text != "I")
+    plain = all(word.first or word.text in (word.low, "I") for word in found)
     asks = text.rstrip().endswith("?")
     rest = _without_courtesy(_expanded(found))
     rest, told = _without_asking(_reordered(rest))
@@ -94,6 +95,30 @@ def form(text: str) -> Form | None:
 
 
 _PUNCTUATION_SIGNS = frozenset(".,;!?")
+
+
+def _word(text: str, first: bool = False) -> Word:  # noqa: FBT001, FBT002  as the type itself
+    return Word(text, text.lower(), first)
+
+
+_Phrases = dict[str, list[tuple[str, ...]]]
+
+
+def _by(place: int, phrases: Iterable[tuple[str, ...]]) -> _Phrases:
+    """Phrases by their first or last word, longest first."""
+    found: _Phrases = {}
+    for phrase in sorted(phrases, key=len, reverse=True):
+        found.setdefault(phrase[place], []).append(phrase)
+    return found
+
+
+_OPENINGS = _by(0, (*words.GREETINGS, *((word,) for word in words.PLEASE)))
+_CLOSINGS = _by(-1, (*words.THANKS, *((word,) for word in words.PLEASE)))
+_ASKING = _by(0, words.ASKING)
+_ASKING_BEFORE_WH = _by(0, words.ASKING_BEFORE_WH)
+_WHAT_IS = _by(0, words.WHAT_IS)
+_REPHRASED = _by(0, (said for said, _ in words.REPHRASED))
+_MEANT = dict(words.REPHRASED)
 
 
 def _words(text: str) -> list[Word]:
@@ -108,13 +133,13 @@ def _words(text: str) -> list[Word]:
                 return []
             if ":" in body and not body.replace(":", "").isdigit():
                 return []
-            found.append(Word(body, first=first))
+            found.append(_word(body, first=first))
             first = False
         if ends:
             sign = ends.group()
             if _PUNCTUATION.fullmatch(sign) is None or len(sign) > 3:  # noqa: PLR2004  more is drawing, not writing
                 return []
-            found.append(Word(sign[0]))
+            found.append(_word(sign[0]))
             first = first or bool(_SENTENCE & set(sign))
     return found
 
@@ -134,15 +159,15 @@ def _expanded(found: Iterable[Word]) -> list[Word]:
         parts = words.CONTRACTIONS.get(word.low)
         verb, hyphen, particle = word.text.partition("-")
         if parts is not None and not _shouted(word.text):
-            result += (Word(parts[0], first=word.first), *(Word(part) for part in parts[1:]))
+            result += (_word(parts[0], first=word.first), *map(_word, parts[1:]))
         elif hyphen and particle in words.PARTICLES and len(verb) > 1 and verb.isalpha():
-            result += (Word(verb, first=word.first), Word(particle))
+            result += (_word(verb, first=word.first), _word(particle))
         elif word.text in ("i'd", "I'd"):
-            result += (Word("i", first=word.first), Word("would"))
+            result += (_word("i", first=word.first), _word("would"))
         elif word.text == "&":
-            result.append(Word("and"))
+            result.append(_word("and"))
         else:
-            result.append(Word("i") if word.text == "I" and not word.first else word)
+            result.append(_word("i") if word.text == "I" and not word.first else word)
     return result
 
 
@@ -152,12 +177,12 @@ def _without_courtesy(found: list[Word]) -> list[Word]:
         low = [word.low for word in found]
         size = len(found)
         start = 1 if low and low[0] in _PUNCTUATION_SIGNS else 0
-        start = start or _starts(low, words.GREETINGS) or _starts(low, (("please",), ("kindly",), ("pls",), ("plz",)))
+        start = start or _starts(low, _OPENINGS)
         if start and size > start:
             found = found[start:]
             continue
         end = 1 if low and low[-1] in _PUNCTUATION_SIGNS else 0
-        end = end or _ends(low, words.THANKS) or (1 if low and low[-1] in words.PLEASE else 0)
+        end = end or _ends_with(low, _CLOSINGS)
         if end and size > end:
             found = found[:-end]
             continue
@@ -172,21 +197,27 @@ def _asks_kindly(low: Sequence[str], at: int) -> bool:
     )
 
 
-def _starts(low: Sequence[str], phrases: Iterable[tuple[str, ...]]) -> int:
+def _starts(low: Sequence[str], phrases: _Phrases) -> int:
     """How long the phrase is that it starts with; 0: none."""
-    return next((len(phrase) for phrase in phrases if tuple(low[: len(phrase)]) == phrase), 0)
+    for phrase in phrases.get(low[0], ()) if low else ():
+        if tuple(low[: len(phrase)]) == phrase:
+            return len(phrase)
+    return 0
 
 
-def _ends(low: Sequence[str], phrases: Iterable[tuple[str, ...]]) -> int:
-    return next((len(phrase) for phrase in phrases if tuple(low[-len(phrase) :]) == phrase), 0)
+def _ends_with(low: Sequence[str], phrases: _Phrases) -> int:
+    for phrase in phrases.get(low[-1], ()) if low else ():
+        if tuple(low[-len(phrase) :]) == phrase:
+            return len(phrase)
+    return 0
 
 
 def _without_asking(found: list[Word]) -> tuple[list[Word], bool]:
     """Without what only says that something is asked, and whether there was such a thing."""
     low = [word.low for word in found]
-    size = _starts(low, words.ASKING)
+    size = _starts(low, _ASKING)
     if not size:
-        size = _starts(low, words.ASKING_BEFORE_WH)
+        size = _starts(low, _ASKING_BEFORE_WH)
         size = size if low[size : size + 1] and low[size] in words.WH else 0
     told = bool(size)
     if size >= len(found):
@@ -194,7 +225,7 @@ def _without_asking(found: list[Word]) -> tuple[list[Word], bool]:
     found = found[size:]
     if told:
         found = _inverted(found[1:] if found[0].text == "," and len(found) > 1 else found)
-    size = _starts([word.low for word in found], words.WHAT_IS)
+    size = _starts([word.low for word in found], _WHAT_IS)
     if size and len(found) > size:
         return found[size:], True
     return found, told
@@ -222,17 +253,17 @@ def _reordered(found: list[Word]) -> list[Word]:
         return found
     if back[0].low not in words.WH and back[0].low not in words.AUXILIARIES:
         return found
-    return [*back, Word(front[0].low, first=True), *front[1:]]
+    return [*back, _word(front[0].low, first=True), *front[1:]]
 
 
 def _rephrased(found: list[Word]) -> list[Word]:
     """One way to say how to, what and may I, where there are several."""
-    low = [word.low for word in found]
-    for said, meant in words.REPHRASED:
-        size = len(said)
-        if tuple(low[:size]) == said and len(low) > size:
-            return [Word(meant[0], first=True), *(Word(word) for word in meant[1:]), *found[size:]]
-    return found
+    low = [word.low for word in found[:4]]
+    size = _starts(low, _REPHRASED)
+    if not size or len(found) == size:
+        return found
+    first, *rest = _MEANT[tuple(low[:size])]
+    return [_word(first, first=True), *map(_word, rest), *found[size:]]
 
 
 def _with_articles(found: list[Word]) -> list[Word]:
@@ -243,7 +274,7 @@ def _with_articles(found: list[Word]) -> list[Word]:
         if not article and _is_article(found, at, kept):
             article = words.ARTICLES[word.low]
             continue
-        kept.append(Word(word.text, article, word.first) if article else word)
+        kept.append(Word(word.text, word.low, word.first, article) if article else word)
         article = ""
     return kept
 

@@ -93,14 +93,15 @@ class LookUpCache:
                 exchange.cache_state = "exact"
                 return found, None
             exchange.cache_state = "miss"
-            if not call.semantic:
+            asked = verify.form(call.keys.question or "") if call.semantic else None
+            if asked is None:
                 return None, None
             left = self._store_s - (self._clock.monotonic_ns() - began) / 1e9
             vector = await self._vector(call.keys.question or "")
             if vector is None:
                 exchange.cache_reason = "embedder"
                 return None, None
-            found = await self._near(exchange, call, vector, max(left, 0.001))
+            found = await self._near(exchange, call, asked, vector, max(left, 0.001))
         except StoreUnavailable as error:
             exchange.cache_state, exchange.cache_reason = "bypass", f"store-{error.why}"
             return None, vector
@@ -108,12 +109,14 @@ class LookUpCache:
             exchange.cache_state = "semantic"
         return found, vector
 
-    async def _near(self, exchange: Exchange, call: _Call, vector: np.ndarray, seconds: float) -> Kept | None:
+    async def _near(
+        self, exchange: Exchange, call: _Call, asked: verify.Form, vector: np.ndarray, seconds: float
+    ) -> Kept | None:
         """The nearest entry whose question is the same."""
         keys = call.keys
         found = await self._in_time(self._store.search(keys.partition, keys.context, vector, CANDIDATES), seconds)
         for candidate in sorted(found, key=lambda candidate: -candidate.score)[:CANDIDATES]:
-            if verify.may_serve(candidate.score, keys.question or "", candidate.entry.question):
+            if verify.may_serve(candidate.score, asked, candidate.entry.question):
                 kept = self._read(call, exchange, candidate.entry, exact=False)
                 if kept is not None:
                     return kept
@@ -196,6 +199,4 @@ def _semantic(body: dict[str, Any], keys: Keys, policy: snap.Cache) -> bool:
     if not policy.semantic or keys.question is None or body.get("tools") or body.get("functions"):
         return False
     temperature = body.get("temperature")
-    if temperature is not None and not temperature <= policy.max_temperature:
-        return False
-    return verify.form(keys.question) is not None
+    return temperature is None or bool(temperature <= policy.max_temperature)
