@@ -78,9 +78,11 @@ class StatusWriter:
         self._queued: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue()
         self._busy: set[tuple[str, str, str]] = set()
         self._failures: dict[tuple[str, str, str], int] = {}
+        self._retrying: dict[tuple[str, str, str], Write] = {}
 
     def write(self, write: Write) -> None:
         """This is what the object's status should be."""
+        self._retrying.pop(write.key, None)
         waiting = self._newest.get(write.key)
         self._newest[write.key] = write
         if waiting is None and write.key not in self._busy:
@@ -89,10 +91,12 @@ class StatusWriter:
     def settled(self, key: tuple[str, str, str]) -> None:
         """The object says already what it should: what waits to be written is out of date."""
         self._newest.pop(key, None)
+        self._retrying.pop(key, None)
 
     def forget(self) -> None:
         """Write nothing of what waits: we do not lead."""
         self._newest.clear()
+        self._retrying.clear()
         self._failures.clear()
 
     async def run(self) -> None:
@@ -148,9 +152,12 @@ class StatusWriter:
         self._failures[write.key] = failures + 1
         self._counted("retried")
         _log.warning("status of %s %s/%s: %s", write.kind, write.namespace, write.name, error)
-        delay = min(FIRST_RETRY * 2.0**failures, MOST_RETRY)
+        if write.key in self._newest or not self._leading():
+            return  # a newer one is on its way already, or it is not ours to write any more
+        self._retrying[write.key] = write
+        delay = min(FIRST_RETRY * 2.0 ** min(failures, 30), MOST_RETRY)
         asyncio.get_running_loop().call_later(delay, self._again, write)
 
     def _again(self, write: Write) -> None:
-        if write.key not in self._newest:
+        if self._retrying.get(write.key) is write:
             self.write(write)
