@@ -9,6 +9,7 @@ counted, since a cache may lose entries but not time. Only look-ups move the bre
 import asyncio
 import contextlib
 import logging
+import weakref
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
@@ -70,6 +71,7 @@ class GuardedStore:
         self._bytes = 0
         self._queue: asyncio.Queue[tuple[Entry, np.ndarray | None]] = asyncio.Queue(queue)
         self._writers: list[asyncio.Task[None]] = []
+        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self.breaker = breaker or Breaker(clock)
         self.counts = StoreCounts()
 
@@ -158,7 +160,9 @@ class GuardedStore:
         while True:
             entry, vector = await self._queue.get()
             try:
-                await self._write_one(entry, vector)
+                # one entry's writes keep their order, whichever writers they fall to: the last put is what stays
+                async with self._turns.setdefault(entry.id, asyncio.Lock()):
+                    await self._write_one(entry, vector)
             finally:
                 self._bytes -= len(entry.answer)
                 self._queue.task_done()

@@ -95,6 +95,18 @@ async def test_what_is_put_can_be_looked_up() -> None:
         assert (scene.guard.counts.lookups, scene.guard.counts.writes) == (2, 1)
 
 
+async def test_the_last_put_of_an_entry_stays_whichever_writers_take_the_puts() -> None:
+    async with started() as scene:
+        scene.store.delay = 0.05
+        await scene.guard.put(entry(), None)
+        await until(lambda: scene.store.asked == 1)  # one writer is at it, and slow
+        scene.store.delay = 0.0
+        await scene.guard.put(entry(), np.ones(4, np.float32))
+        assert await scene.guard.flush()
+        near = await scene.guard.search("p", "c", np.ones(4, np.float32), 3)
+        assert [candidate.entry for candidate in near] == [entry()]
+
+
 async def test_a_slow_store_is_bypassed_within_the_limit() -> None:
     async with started() as scene:
         scene.store.delay = 30
