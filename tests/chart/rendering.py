@@ -28,6 +28,7 @@ CASES: dict[str, Json] = {
     "issuer": {"certManager": {"enabled": True, "issuerRef": {"name": "company", "kind": "ClusterIssuer"}}},
     "lean": {
         "replicas": 1,
+        "aggregateRoles": False,
         "podDisruptionBudget": {"enabled": False},
         "networkPolicy": {"enabled": False},
         "gateway": {"networkPolicy": {"enabled": False}},

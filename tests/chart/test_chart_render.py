@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from chart.rendering import CASES, CHART, CRDS_CHART, DIGEST, NAMESPACE, NOTES, ROOT, Json, objects, one, parse, texts
+from turnout_contract import __version__
 
 GOLDEN = Path(__file__).parent / "golden"
 CLUSTER_WIDE = {
@@ -153,6 +154,12 @@ def test_the_notes_say_how_to_see_the_status() -> None:
     notes = texts(CASES["some-namespaces"])[NOTES]
     assert "turnout status" in notes
     assert "serving billing, claims, turnout-system" in notes
+
+
+@pytest.mark.parametrize("chart", [CHART, CRDS_CHART], ids=lambda path: path.name)
+def test_the_charts_bear_the_version_of_the_package(chart: Path) -> None:
+    metadata = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    assert metadata["version"] == metadata["appVersion"] == __version__
 
 
 def test_the_crds_chart_is_the_committed_definitions_kept_on_uninstall() -> None:

@@ -22,8 +22,13 @@ ESCALATING = {
 }  # fmt: skip
 
 
+AGGREGATED = "rbac.authorization.k8s.io/aggregate-to-"
+
+
 def roles(rendered: list[Json]) -> list[Json]:
-    return [found for found in rendered if found["kind"] in {"Role", "ClusterRole"}]
+    """The operator's."""
+    found = [found for found in rendered if found["kind"] in {"Role", "ClusterRole"}]
+    return [role for role in found if not any(label.startswith(AGGREGATED) for label in role["metadata"]["labels"])]
 
 
 def rules(rendered: list[Json]) -> Iterator[tuple[Json, Json]]:
@@ -94,6 +99,16 @@ def test_the_pod_gets_a_token_only_where_it_talks_to_the_api_server() -> None:
     assert one(rendered, "ServiceAccount")["automountServiceAccountToken"] is False
     assert one(rendered, "Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
     assert one(rendered, "Pod")["spec"]["automountServiceAccountToken"] is False
+
+
+def test_peoples_roles_are_of_turnouts_kinds_alone_and_may_be_left_out() -> None:
+    rendered = objects({})
+    aggregated = [found for found in rendered if found["kind"] == "ClusterRole" and found not in roles(rendered)]
+    assert [rule["apiGroups"] for role in aggregated for rule in role["rules"]] == [["turnout.dev"]] * 2
+    assert [set(role["rules"][0]["resources"]) for role in aggregated] == [{kind.plural for kind in KINDS.values()}] * 2
+    assert not {"view", "edit"} & {
+        found["metadata"]["name"].partition(".")[0] for found in objects({"aggregateRoles": False})
+    }
 
 
 # --- naming Secrets

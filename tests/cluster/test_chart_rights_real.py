@@ -212,6 +212,26 @@ def test_the_operator_holds_its_own_lease_and_no_other(cluster: Cluster, turnout
     cluster.request("DELETE", f"{folder}/{turnout_installed.name}")
 
 
+# --- people
+
+
+@pytest.mark.parametrize(("role", "may_write"), [("view", False), ("edit", True), ("admin", True)])
+def test_the_clusters_roles_include_turnouts_kinds(
+    cluster: Cluster, turnout_installed: Installed, namespace: str, role: str, may_write: bool
+) -> None:
+    cluster.kubectl(
+        "create", "rolebinding", role, f"--clusterrole={role}", f"--serviceaccount={namespace}:default", "-n", namespace
+    )
+    who = f"system:serviceaccount:{namespace}:default"
+    for plural in PLURALS:
+        reads = partial(allowed, cluster, who, "list", f"{plural}.{GROUP}", namespace=namespace)
+        eventually(f"{role} is aggregated", reads)
+        for verb in ("create", "patch", "delete"):
+            asked = partial(allowed, cluster, who, verb, f"{plural}.{GROUP}", namespace=namespace)
+            assert eventually(f"{role} is aggregated", asked) if may_write else not asked()
+        assert not allowed(cluster, who, "patch", f"{plural}/status.{GROUP}", namespace=namespace)
+
+
 # --- with some namespaces only
 
 
