@@ -181,4 +181,6 @@ class Registry:
 
     @staticmethod
     def _remember(record: _Record, session: Session) -> None:
-        record.running, record.missing = session.running, session.missing
+        record.running = session.running
+        if session.missing is not None:  # until it says so itself, it misses what it missed before
+            record.missing = session.missing

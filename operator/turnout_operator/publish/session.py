@@ -17,6 +17,9 @@ GIVE_UP_SECONDS = 60.0
 CLOSE_PROTOCOL = 4400
 CLOSE_NO_ACK = 4408
 MOST_REFUSED = 32
+MOST_ERRORS = 16
+MOST_CHARACTERS = 1024
+MOST_VERSION_CHARACTERS = 64
 
 State = Literal["SYNCED", "STALE", "NACKED", "DISCONNECTED"]
 
@@ -74,9 +77,9 @@ class Session:
         self._wanted: Wanted | None = None
         self._in_flight: _InFlight | None = None
         self._told: tuple[int, str] | None = None
-        self._asked_to_raise = 0
+        self._asked_to_raise = (0, 0)
         self.running = ""
-        self.missing: tuple[str, ...] = ()
+        self.missing: tuple[str, ...] | None = None
         self.build = ""
 
     # --- what happens
@@ -88,7 +91,7 @@ class Session:
         self._greeted = True
         self._mounted = frozenset(message.secrets)
         self._seen_epoch = message.have.epoch
-        self.running = message.have.version
+        self.running = _version(message.have.version)
         self.build = message.build.version
         return self._next(now)
 
@@ -122,7 +125,7 @@ class Session:
         if flying is None or message.nonce != flying.nonce:
             return []
         self._in_flight = None
-        self.running = message.using
+        self.running = _version(message.using)
         if message.reason == "StaleEpoch":
             if message.epoch <= self._epoch:
                 return [Close(CLOSE_PROTOCOL, "a stale epoch that is not higher than ours")]
@@ -164,12 +167,12 @@ class Session:
             return "SYNCED"
         return "NACKED" if self._wanted.version in self._refused else "STALE"
 
-    def waiting(self, now: float) -> bool:
+    def waiting(self, now: float, late: float = ACK_SECONDS) -> bool:
         """Whether an answer is awaited and not yet late."""
         if not self._greeted:
             return True
         flying = self._in_flight
-        return flying is not None and now - flying.since < ACK_SECONDS
+        return flying is not None and now - flying.since < late
 
     # --- inside
 
@@ -178,9 +181,10 @@ class Session:
         if wanted is None or not self._greeted or self._in_flight is not None:
             return []
         if self._seen_epoch > self._epoch:
-            if self._asked_to_raise >= self._seen_epoch:
+            # Once for each epoch of ours: it may have been raised for another gateway, and not far enough for this one.
+            if self._asked_to_raise == (self._epoch, self._seen_epoch):
                 return []
-            self._asked_to_raise = self._seen_epoch
+            self._asked_to_raise = (self._epoch, self._seen_epoch)
             return [RaiseEpoch(self._seen_epoch)]
         if wanted.version == self.running:
             if self._told == (self._epoch, wanted.version):
@@ -203,4 +207,14 @@ class Session:
     def _refuse(self, version: str, errors: tuple[NackError, ...]) -> None:
         while len(self._refused) >= MOST_REFUSED:
             del self._refused[next(iter(self._refused))]
-        self._refused[version] = errors or (NackError(ref="", path="", message="refused without a reason"),)
+        kept = (NackError(_cut(error.ref), _cut(error.path), _cut(error.message)) for error in errors[:MOST_ERRORS])
+        self._refused[version] = tuple(kept) or (NackError(ref="", path="", message="refused without a reason"),)
+
+
+def _version(text: str) -> str:
+    """A version as a gateway says it; what cannot be one is none."""
+    return text if len(text) <= MOST_VERSION_CHARACTERS else ""
+
+
+def _cut(text: str) -> str:
+    return text[:MOST_CHARACTERS]

@@ -42,9 +42,12 @@ def conditions(
     verdict: Verdict, scene: Scene, *, secrets: frozenset[str], previous: Sequence[Condition], now: str
 ) -> tuple[Condition, ...]:
     """The conditions, sorted by type. `secrets` are the files that the object names, `previous` what its status says now."""
-    accepted, resolved = verdict.accepted, _resolved(verdict, scene, secrets)
-    computed = programmed(verdict, scene)
     before = {condition.type: condition for condition in previous}
+    accepted, resolved = verdict.accepted, _resolved(verdict, scene, secrets)
+    missing = before.get(names.RESOLVED_REFS)
+    if not scene.settled and resolved.status == "True" and _says_missing(missing, verdict.generation) and missing:
+        resolved = ConditionValue(missing.status, missing.reason, missing.message)
+    computed = programmed(verdict, scene)
     standing = before.get(names.PROGRAMMED)
     if not scene.settled and _stands(standing, computed, verdict.generation) and standing is not None:
         computed = ConditionValue(standing.status, standing.reason, standing.message)
@@ -126,6 +129,12 @@ def _resolved(verdict: Verdict, scene: Scene, secrets: frozenset[str]) -> Condit
         return verdict.resolved
     return ConditionValue(
         "False", names.SECRET_MISSING, f"not there, as gateways see it: {_some(missing)} (Secret/key)"
+    )
+
+
+def _says_missing(standing: Condition | None, generation: int) -> bool:
+    return (
+        standing is not None and standing.reason == names.SECRET_MISSING and standing.observed_generation == generation
     )
 
 
