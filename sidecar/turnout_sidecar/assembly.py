@@ -49,11 +49,7 @@ class Assembly:
         self._lines = LineWriter(sys.stdout.fileno() if stdout is None else stdout)
         self._upstream = open_upstream(os.environ)
         self._telemetry = CallTelemetry(
-            TelemetrySettings(
-                namespace=settings.namespace,
-                instance=os.environ.get("POD_NAME") or f"{os.uname().nodename}-{os.getpid()}",
-                otlp_endpoint=settings.otlp_endpoint,
-            ),
+            _telemetry_settings(settings),
             upstream=self._upstream,
             metrics=self.metrics,
             lines=self._lines,
@@ -150,6 +146,11 @@ class Assembly:
             await self._admin.cleanup()
         if self._temporary is not None:
             self._temporary.cleanup()
+
+
+def _telemetry_settings(settings: GatewaySettings) -> TelemetrySettings:
+    instance = os.environ.get("POD_NAME") or f"{os.uname().nodename}-{os.getpid()}"
+    return TelemetrySettings(namespace=settings.namespace, instance=instance, otlp_endpoint=settings.otlp_endpoint)
 
 
 def _semantic(snapshot: Snapshot) -> bool:
