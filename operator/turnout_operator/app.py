@@ -24,16 +24,13 @@ from turnout_operator.audit import EVERYTHING
 from turnout_operator.events import Event
 from turnout_operator.health import Health
 from turnout_operator.informer import Informer
+from turnout_operator.informer_keeper import Ended, InformerKeeper
 from turnout_operator.settings import OperatorSettings
 
 LIST_RETRY_SECONDS = 1.0
 TICK_SECONDS = 1.0
 SHUTDOWN_SECONDS = 2.0
 _log = logging.getLogger(__name__)
-
-
-class InformerEndedError(RuntimeError):
-    """The informer cannot go on: the process must start anew."""
 
 
 async def run(settings: OperatorSettings) -> None:
@@ -50,12 +47,11 @@ class _Process:
         self._operator = Operator(settings, session)
         self._waits_for = "the first listing"
         self._stopping = asyncio.Event()
-        self._informer_error: BaseException | None = None
-        self._informer = Informer(
-            self._operator.configuration,
-            namespaces=settings.namespaces,
-            sink=self._sink,
-            ended=self._informer_ended,
+        self._informer = InformerKeeper(
+            self._make_informer,
+            self._operator.guard,
+            seen=self._operator.definitions_seen,
+            started=self._operator.housekeeping.everything,
         )
         self._health = Health(self._operator.metrics, alive=self._alive, ready=self._ready, gateways=self._gateways)
 
@@ -76,15 +72,15 @@ class _Process:
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
             await self._informer.stop()
-        if self._informer_error is not None:
-            raise InformerEndedError(str(self._informer_error)) from self._informer_error
 
     async def _serve(self) -> None:
         operator, settings = self._operator, self._settings
         await self._list_everything()
         self._waits_for = "the certificate"
         await operator.certificates.first()
-        self._informer.start()
+        definitions = await operator.guard.definitions()
+        operator.guard.remember(definitions)
+        self._informer.start(definitions)
         application = operator.server.application()
         context = operator.certificates.context
         async with _listening(application, settings.host, settings.port, context):
@@ -95,6 +91,7 @@ class _Process:
     async def _work(self) -> None:
         operator = self._operator
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._informer.run(), name="informer")
             group.create_task(operator.leadership.run(), name="election")
             group.create_task(operator.leader.run(), name="compile")
             group.create_task(operator.engine.run(), name="status")
@@ -112,7 +109,6 @@ class _Process:
             left = await self._operator.auditor.audit_all(left)
             if left:
                 await asyncio.sleep(LIST_RETRY_SECONDS)
-        await self._operator.guard.remember()
 
     async def _tick(self) -> None:
         operator = self._operator
@@ -127,16 +123,15 @@ class _Process:
     def _sink(self, event: Event) -> None:
         self._loop.call_soon_threadsafe(self._operator.event, event)
 
-    def _informer_ended(self, error: BaseException | None) -> None:
-        if error is not None:
-            _log.error("the informer ended: %r", error)
-            self._informer_error = error
-            self._loop.call_soon_threadsafe(self._stopping.set)
+    def _make_informer(self, ended: Ended) -> Informer:
+        return Informer(
+            self._operator.configuration, namespaces=self._settings.namespaces, sink=self._sink, ended=ended
+        )
 
     # --- what is shown
 
     def _alive(self) -> str:
-        return "the informer has ended" if self._informer_error is not None else ""
+        return "" if self._informer.alive else "the informer has ended"
 
     def _ready(self) -> str:
         return f"waiting for {self._waits_for}" if self._waits_for else ""

@@ -22,7 +22,7 @@ from turnout_operator.certificate_keeper import CertificateKeeper
 from turnout_operator.certificate_secret import CertificateSecret
 from turnout_operator.compile import Defaults
 from turnout_operator.crd_guard import CrdGuard
-from turnout_operator.events import NAMESPACE, Event
+from turnout_operator.events import DEFINITION, NAMESPACE, Event
 from turnout_operator.housekeeping import Housekeeping
 from turnout_operator.kube import AsyncKube, ClusterKube, configure
 from turnout_operator.leader import Leader, Rooms
@@ -71,6 +71,7 @@ class Operator:
             self.elector, retry=settings.lease.retry, on_epoch=self._lead, on_stop=self._follow
         )
         self.guard = CrdGuard(self.kube)
+        self.definitions_seen = asyncio.Event()
         self.detector = RelistDetector(settings.relist_audit_seconds)
         self.registry = Registry(disconnected_after=settings.disconnected_after, forget_after=settings.forget_after)
         self._build_store()
@@ -191,7 +192,9 @@ class Operator:
         """The informer has something to say."""
         kind, item = event.kind, event.object
         metadata = item.get("metadata") or {}
-        if kind == NAMESPACE:
+        if kind == DEFINITION:
+            self.definitions_seen.set()
+        elif kind == NAMESPACE:
             if event.type == "DELETED":
                 self.store.delete_namespace(str(metadata.get("name", "")))
             else:

@@ -9,9 +9,10 @@ Rules: looked at only when something was deleted; a definition that may not be r
 """
 
 import logging
+from collections.abc import Mapping
 
 from turnout_contract.api.registry import KINDS
-from turnout_operator.kube import NOT_FOUND, ApiError, AsyncKube
+from turnout_operator.kube import FORBIDDEN, NOT_FOUND, ApiError, AsyncKube
 
 _PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _log = logging.getLogger(__name__)
@@ -27,12 +28,9 @@ class CrdGuard:
         self._held: dict[str, set[str]] = {}
         self._taken: dict[tuple[str, str], str] = {}
 
-    async def remember(self) -> None:
-        """Take the definitions as they are for the ones that hold."""
-        for kind in KINDS:
-            uid = await self._uid(kind)
-            if uid:
-                self._uids[kind] = uid
+    def remember(self, definitions: Mapping[str, str]) -> None:
+        """Take these definitions (kind to uid) for the ones that hold."""
+        self._uids.update({kind: uid for kind, uid in definitions.items() if uid})
 
     def lost(self, kind: str, namespace: str) -> None:
         """An object was deleted."""
@@ -45,9 +43,13 @@ class CrdGuard:
                 kinds.discard(kind)
 
     async def held(self, namespace: str) -> tuple[str, ...]:
-        """The kinds for which the namespace keeps what it has, sorted."""
-        for kind in sorted(self._lost.pop(namespace, ())):
-            uid = await self._uid(kind)
+        """The kinds for which the namespace keeps what it has, sorted. Raises ApiError where that cannot be found out now."""
+        lost = self._lost.get(namespace, set())
+        found = {kind: await self._uid(kind) for kind in sorted(lost)}
+        for kind, uid in found.items():
+            if kind not in lost:
+                continue  # an object came back meanwhile
+            lost.discard(kind)
             if uid is None:
                 continue
             known = self._taken.get((namespace, kind), self._uids.get(kind, uid))
@@ -57,11 +59,23 @@ class CrdGuard:
                 self._held.setdefault(namespace, set()).add(kind)
         return tuple(sorted(self._held.get(namespace, ())))
 
+    async def definitions(self) -> dict[str, str]:
+        """Each kind's definition as it is now: its uid, "" where it is gone or going. Raises ApiError.
+
+        Kinds of which that may not be known are left out.
+        """
+        found = {kind: await self._uid(kind) for kind in KINDS}
+        return {kind: uid for kind, uid in found.items() if uid is not None}
+
     async def _uid(self, kind: str) -> str | None:
-        """The definition's uid; "" where it is gone or going; None where that cannot be said."""
+        """The definition's uid; "" where it is gone or going; None where we may not know."""
         try:
             definition = await self._kube.request("GET", f"{_PATH}/{KINDS[kind].crd_name}")
         except ApiError as error:
-            return "" if error.status == NOT_FOUND else None
+            if error.status == NOT_FOUND:
+                return ""
+            if error.status == FORBIDDEN:
+                return None
+            raise
         metadata = definition["metadata"]
         return "" if metadata.get("deletionTimestamp") else str(metadata["uid"])

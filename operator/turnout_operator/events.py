@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 NAMESPACE = "Namespace"
+DEFINITION = "CustomResourceDefinition"
 
 
 class Event(msgspec.Struct, frozen=True):

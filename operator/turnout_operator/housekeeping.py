@@ -67,6 +67,10 @@ class Housekeeping:
         self._term_begun = True
         self._asked.clear()
 
+    def everything(self) -> None:
+        """Events may have been missed: audit all kinds."""
+        self._detector.schedule(EVERYTHING, self._monotonic() + LOOK_SECONDS)
+
     async def run(self) -> None:
         """Look, until cancelled."""
         now = self._monotonic()

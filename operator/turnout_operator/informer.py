@@ -18,7 +18,7 @@ import kopf
 
 from turnout_contract.api.meta import GROUP, VERSION
 from turnout_contract.api.registry import KINDS
-from turnout_operator.events import NAMESPACE, Event
+from turnout_operator.events import DEFINITION, NAMESPACE, Event
 
 Json = dict[str, Any]
 
@@ -110,6 +110,11 @@ class Informer:
         for kind in KINDS.values():
             kopf.on.event(GROUP, VERSION, kind.plural, registry=registry, id=kind.plural)(self._handler(kind.name))
         kopf.on.event("", "v1", "namespaces", registry=registry, id="namespaces")(self._handler(NAMESPACE))
+        if self._namespaces is None:  # an operator of some namespaces has no right to see definitions
+            watch = kopf.on.event(
+                "apiextensions.k8s.io", "v1", "customresourcedefinitions", registry=registry, id="crds"
+            )
+            watch(self._handler(DEFINITION))
         return registry
 
     def _handler(self, kind: str) -> Any:

@@ -24,6 +24,7 @@ APPLY = "application/apply-patch+yaml"
 FIELD_MANAGER = "turnout"
 WORKLOAD_MANAGER = "turnout-operator"
 HTTP_BAD_REQUEST = 400
+FORBIDDEN = 403
 NOT_FOUND = 404
 CONFLICT = 409
 

@@ -16,6 +16,7 @@ from turnout_contract.protocol import NackError
 from turnout_operator.publish.session import Session, State, Wanted
 
 MOST_VERSIONS = 32
+ASKED_SECONDS = 1.0
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -27,7 +28,8 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 class GatewayView(msgspec.Struct, frozen=True):
-    """One gateway, for status. `sources` is what the version that it runs contains; `fresh`: it never ran any and is not late."""
+    """One gateway, for status. `sources` is what the version that it runs contains; `fresh`: it never ran any and is not late;
+    `asked`: it was sent what is wanted a moment ago."""
 
     pod: str
     state: State
@@ -38,6 +40,7 @@ class GatewayView(msgspec.Struct, frozen=True):
     errors: tuple[NackError, ...] = ()
     not_mounted: tuple[str, ...] = ()
     fresh: bool = False
+    asked: bool = False
 
 
 class _Record(msgspec.Struct):
@@ -172,6 +175,7 @@ class Registry:
             missing=record.missing,
             errors=session.errors if session is not None else (),
             not_mounted=session.not_mounted if session is not None and session.greeted else (),
+            asked=session is not None and session.waiting(now, ASKED_SECONDS),
             fresh=not record.running and session is not None and session.waiting(now),
         )
 

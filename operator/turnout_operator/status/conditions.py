@@ -37,6 +37,12 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     unpublished: str = ""
     """Why the compiled version is not pushed at all."""
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether acknowledgements are on their way that make what could be said now untrue in a moment."""
+        stale = [view for view in self.gateways if view.state == "STALE"]
+        return bool(stale) and all(view.asked for view in stale)
+
 
 def conditions(
     verdict: Verdict, scene: Scene, *, secrets: frozenset[str], previous: Sequence[Condition], now: str

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from turnout_contract.api.conditions import PENDING, PROGRAMMED
 from turnout_contract.api.gateway import GatewayReport
 from turnout_contract.api.meta import Condition
 from turnout_operator.compile import Verdict
@@ -25,7 +26,8 @@ from turnout_operator.store import Store, Stored
 
 QUIET = 0.1
 MOST = 0.5
-ECHO_SECONDS = 5.0
+ECHO_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 1.0
 MOST_GATEWAYS = 200
 GATEWAY_KIND = "ModelGateway"
 
@@ -145,6 +147,8 @@ class StatusEngine:
             workload_trouble=self._trouble.get(namespace, ""),
             unpublished=standing.unpublished,
         )
+        if scene.unsettled:
+            asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.mark, namespace)
         now = self._timestamp()
         for verdict in standing.verdicts:
             stored = self._store.get(verdict.namespace, verdict.kind, verdict.name)
@@ -156,6 +160,8 @@ class StatusEngine:
         before = self._present(stored)
         previous = _conditions(before)
         wanted = conditions(verdict, scene, secrets=stored.secrets, previous=previous, now=now)
+        if scene.unsettled and any(one.reason == PENDING and one.type == PROGRAMMED for one in wanted):
+            return  # in a moment it is acknowledged: one write then, rather than two
         status: dict[str, Any] = {"conditions": msgspec.to_builtins(wanted)}
         right = same(wanted, previous)
         if verdict.kind == GATEWAY_KIND:
