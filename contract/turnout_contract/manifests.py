@@ -68,7 +68,7 @@ def parse(text: str) -> list[dict[str, Any]]:
     if len(text) > MAX_BYTES:
         raise ManifestError(f"larger than {MAX_BYTES} bytes")
     try:
-        documents = list(yaml.load_all(text, Loader=_Loader))  # noqa: S506 - a SafeLoader
+        documents = list(yaml.load_all(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
