@@ -29,32 +29,33 @@ class LineWriter:
         self._lines: list[bytes] = []
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writing: asyncio.Future[None] | None = None
+        self._lines_in_hand = 0
+        self._closed = False
         self._work: queue.SimpleQueue[tuple[bytes, int] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def write(self, line: bytes) -> None:
         """One line, with its line feed."""
-        if self._size + len(line) > self._most_bytes:
+        if self._closed or self._size + len(line) > self._most_bytes:
             self.dropped += 1
             return
         self._lines.append(line)
         self._size += len(line)
-        if self._timer is None and self._idle.is_set():
+        if self._timer is None and self._writing is None:
             self._timer = asyncio.get_running_loop().call_later(self._interval, self._flush)
 
     def _flush(self) -> None:
         self._timer = None
         if not self._lines:
             return
+        loop = asyncio.get_running_loop()
         if self._thread is None:
-            self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._run, args=(self._loop,), name="log-writer", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(loop,), name="log-writer", daemon=True)
             self._thread.start()
         lines, self._lines = self._lines, []
-        self._idle.clear()
+        self._writing = loop.create_future()
+        self._lines_in_hand = len(lines)
         self._work.put((b"".join(lines), len(lines)))
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -71,22 +72,26 @@ class LineWriter:
     def _written(self, size: int, lost: int) -> None:
         self._size -= size
         self.dropped += lost
-        self._idle.set()
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.set_result(None)
         if self._lines:
             self._flush()
 
     async def close(self, limit: float) -> None:
-        """Write what waits, for at most so many seconds; the rest is dropped and counted."""
+        """Write what waits, for at most so many seconds; the rest is dropped and counted, as is what comes later."""
+        self._closed = True
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
         if self._timer is not None:
             self._timer.cancel()
             self._flush()
-        while not self._idle.is_set() and loop.time() < deadline:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), max(0.0, deadline - loop.time()))
-        self.dropped += len(self._lines)
-        self._lines = []
+        while self._writing is not None and loop.time() < deadline:
+            await asyncio.wait([self._writing], timeout=deadline - loop.time())
+        if self._writing is not None:
+            self.dropped += self._lines_in_hand + len(self._lines)
+            self._writing = None
+            self._lines = []
         self._work.put(None)
 
 

@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import random
+import tempfile
 
 import orjson
 import pytest
@@ -177,6 +178,17 @@ async def test_a_pipe_that_nobody_reads_loses_lines_and_blocks_nobody() -> None:
     assert loop.time() - began < 10
     os.close(out)  # lets the stuck thread go
     os.close(descriptor)
+
+
+async def test_what_was_logged_while_the_last_lines_were_being_written_comes_out_too() -> None:
+    for pause in range(40):
+        with tempfile.TemporaryFile() as log:
+            writer = LineWriter(log.fileno(), interval=0.0)
+            for _ in range(3):
+                writer.write(b"x" * 100_000 + b"\n")
+                await asyncio.sleep(pause / 40_000)
+            await writer.close(20)
+            assert (writer.dropped, log.seek(0, os.SEEK_END)) == (0, 300_003)
 
 
 async def test_a_closed_descriptor_loses_lines_and_is_counted() -> None:
