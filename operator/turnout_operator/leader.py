@@ -64,6 +64,7 @@ class Leader:
         self._woken = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
         self._changed_at: dict[str, tuple[str, float]] = {}
+        self._terms = 0
 
     # --- what happens
 
@@ -94,6 +95,7 @@ class Leader:
     def forget(self) -> None:
         """We lead no more."""
         rooms = self._rooms
+        self._terms += 1
         self._queue.forget()
         self._changed_at.clear()
         rooms.publisher.stop()
@@ -131,16 +133,16 @@ class Leader:
             self._queue.done(work.key, self._monotonic(), failed=failed)
 
     async def _compile(self, work: Work) -> None:
-        namespace, epoch = work.key, self._epoch()
+        namespace, term = work.key, self._terms
         held = await self._rooms.guard.held(namespace)
-        if held or epoch is None:
+        if held or self._epoch() is None:
             return
         inputs = self._rooms.store.inputs(namespace, self._defaults)
         began = self._monotonic()
         done = await asyncio.get_running_loop().run_in_executor(self._thread, compiled, inputs)
         self._metrics.compile_seconds.observe(self._monotonic() - began)
         self._metrics.propagation.labels("compile").observe(self._monotonic() - work.since)
-        if self._epoch() is not None:
+        if self._epoch() is not None and self._terms == term:
             self._hand_on(inputs, done, work.since)
 
     def _hand_on(self, inputs: Inputs, done: Compiled, since: float) -> None:

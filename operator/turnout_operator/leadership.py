@@ -31,7 +31,7 @@ class Leadership:
         self._retry = retry
         self._on_epoch = on_epoch
         self._on_stop = on_stop
-        self._told: int | None = None
+        self._told: tuple[int, int] | None = None
         self._ended = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lease")
 
@@ -67,14 +67,14 @@ class Leadership:
 
     def notice(self) -> None:
         """Tell of what changed since the last look."""
-        epoch = None if self._ended else self._elector.epoch
-        if epoch == self._told:
+        term = None if self._ended else self._elector.term
+        told, self._told = self._told, (term.number, term.epoch) if term is not None else None
+        if self._told == told:
             return
-        self._told = epoch
-        if epoch is None:
-            self._on_stop()
-        else:
-            self._on_epoch(epoch)
+        if told is not None and (term is None or term.number != told[0]):
+            self._on_stop()  # also where the next term has begun already: nothing of the last one may live on in it
+        if term is not None:
+            self._on_epoch(term.epoch)
 
     async def _watch(self) -> None:
         while True:

@@ -28,10 +28,14 @@ _log = logging.getLogger(__name__)
 
 
 class Term(msgspec.Struct, frozen=True):
-    """That we lead, under which epoch, and until when we may believe it (monotonic seconds)."""
+    """That we lead, under which epoch, and until when we may believe it (monotonic seconds).
+
+    `number` counts our terms: a term whose epoch is raised is the same one, a term after one that ran out is another.
+    """
 
     epoch: int
     until: float
+    number: int
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -66,6 +70,7 @@ class Elector:
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._term: Term | None = None
+        self._terms = 0
         self._seen: _Seen | None = None
         self._highest = 0
 
@@ -74,8 +79,14 @@ class Elector:
     @property
     def epoch(self) -> int | None:
         """Our epoch while we lead, else None. Asked right before whatever only a leader may do."""
+        term = self.term
+        return term.epoch if term is not None else None
+
+    @property
+    def term(self) -> Term | None:
+        """Our term while we lead, else None."""
         term = self._term
-        return term.epoch if term is not None and self._monotonic() < term.until else None
+        return term if term is not None and self._monotonic() < term.until else None
 
     @property
     def leading(self) -> bool:
@@ -188,8 +199,10 @@ class Elector:
             _log.info("lease: %s leads under epoch %d", self.identity, epoch)
         self._highest = max(self._highest, epoch)
         self._seen = None
+        if self.term is None:
+            self._terms += 1
         # Counted from before the request was sent: whoever watches the Lease cannot have seen it earlier.
-        self._term = Term(epoch, asked_at + self._timings.renew_deadline)
+        self._term = Term(epoch, asked_at + self._timings.renew_deadline, self._terms)
 
     def _next_epoch(self, kept: int) -> int:
         return max(kept + 1, self._highest + 1, self._wall_ms())
