@@ -138,12 +138,26 @@ class Leader:
         if held or self._epoch() is None:
             return
         inputs = self._rooms.store.inputs(namespace, self._defaults)
+        if self._rooms.store.namespace(namespace) is None:
+            # Without its labels nobody knows what of the organisation's holds for it: it is compiled once they are known.
+            if not inputs.objects and not inputs.broken:
+                self._gone(namespace)
+            return
         began = self._monotonic()
         done = await asyncio.get_running_loop().run_in_executor(self._thread, compiled, inputs)
         self._metrics.compile_seconds.observe(self._monotonic() - began)
         self._metrics.propagation.labels("compile").observe(self._monotonic() - work.since)
         if self._epoch() is not None and self._terms == term:
             self._hand_on(inputs, done, work.since)
+
+    def _gone(self, namespace: str) -> None:
+        """There is no such Namespace: all that was made in it went with it, and nothing of it is kept here."""
+        rooms = self._rooms
+        self._changed_at.pop(namespace, None)
+        for room in (rooms.publisher, rooms.engine, rooms.workloads):
+            room.gone(namespace)
+        if rooms.collections is not None:
+            rooms.collections.want(namespace, wanted=False)
 
     def _hand_on(self, inputs: Inputs, done: Compiled, since: float) -> None:
         namespace, rooms, result = inputs.namespace, self._rooms, done.result

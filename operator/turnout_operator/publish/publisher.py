@@ -101,6 +101,12 @@ class Publisher:
         """What a namespace's gateways are to run."""
         return self._wanted.get(namespace)
 
+    def gone(self, namespace: str) -> None:
+        """There is no such namespace any more."""
+        self._wanted.pop(namespace, None)
+        self._credentials.pop(namespace, None)
+        self._registry.gone(namespace)
+
     def credentials(self, namespace: str, credentials: Credentials | None) -> None:
         """A namespace's gateways may use these, from now on; None: none are sent any more."""
         if credentials is None:

@@ -111,6 +111,10 @@ class Registry:
         while len(contents) > MOST_VERSIONS:
             contents.popitem(last=False)
 
+    def gone(self, namespace: str) -> None:
+        """There is no such namespace any more: what its versions contained is forgotten."""
+        self._contents.pop(namespace, None)
+
     def clear(self) -> None:
         """Know nothing: this operator leads no more."""
         self._records.clear()

@@ -99,6 +99,11 @@ class StatusEngine:
             self._trouble[namespace] = trouble
             self.mark(namespace)
 
+    def gone(self, namespace: str) -> None:
+        """There is no such namespace any more."""
+        self._standing.pop(namespace, None)
+        self._trouble.pop(namespace, None)
+
     def mark(self, namespace: str) -> None:
         """Its statuses may be other ones now."""
         self._queue.mark(namespace, self._monotonic())

@@ -60,6 +60,11 @@ class WorkloadKeeper:
         """Whether it was ever said what the namespace is to have."""
         return namespace in self._wanted or namespace in self._leftovers
 
+    def gone(self, namespace: str) -> None:
+        """There is no such namespace any more, and so nothing of ours in it."""
+        self._wanted.pop(namespace, None)
+        self._leftovers.discard(namespace)
+
     def again(self) -> None:
         """Look at all of them again."""
         for namespace in self._wanted:

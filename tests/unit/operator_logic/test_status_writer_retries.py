@@ -45,7 +45,7 @@ class Bench:
 
     async def until(self, *results: str) -> None:
         async with asyncio.timeout(20):
-            while self.results != list(results):
+            while self.results != list(results):  # noqa: ASYNC110  a list sets no event
                 await asyncio.sleep(0.005)
 
     @property

@@ -1,0 +1,54 @@
+"""What a leader pushes, and when it had better not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from leader_rig import LeaderRig, Line, namespace, provider, resource, route, until
+from turnout_contract.protocol import Build, Have, Hello
+from turnout_operator.publish.registry import Peer
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[LeaderRig]:
+    running = LeaderRig()
+    running.start()
+    yield running
+    await running.stop()
+
+
+def dial(rig: LeaderRig) -> Line:
+    line = Line()
+    attached = rig.publisher.attach(Peer("team", "pod-1", "pod-uid"), line)
+    rig.publisher.received(attached, Hello(have=Have(), secrets=(), build=Build()))
+    return line
+
+
+async def test_a_namespace_whose_labels_are_not_known_yet_is_not_published(rig: LeaderRig) -> None:
+    """Else what holds for the whole organisation would not hold for it until they are."""
+    selector = {"matchLabels": {"regulated": "yes"}}
+    policy = resource("GuardrailPolicy", "pii", {"namespaceSelector": selector}, namespace="turnout-system")
+    rig.store.put_namespace(namespace("turnout-system"))
+    rig.store.put(policy)
+    rig.store.put(provider())
+    rig.store.put(route())
+    line = dial(rig)
+    await asyncio.sleep(0.5)  # five times the debounce
+    assert line.snapshots == []
+    rig.store.put_namespace(namespace("team", regulated="yes"))
+    await until("it is published", lambda: line.snapshots)
+    (snapshot,) = line.snapshots
+    assert [bool(found.closed) for found in snapshot.routes] == [True]
+
+
+async def test_of_a_namespace_that_is_gone_nothing_is_kept(rig: LeaderRig) -> None:
+    objects = [provider(), route()]
+    rig.store.put_namespace(namespace("team"))
+    for item in objects:
+        rig.store.put(item)
+    await until("its workloads are made", lambda: any("/team/deployments/" in path for path in rig.kube.objects))
+    for item in objects:
+        rig.store.delete(item["kind"], item["metadata"]["uid"])
+    rig.store.delete_namespace("team")
+    await until("nothing is known of it", lambda: rig.publisher.overview() == {} and not rig.workloads.knows("team"))
