@@ -1,5 +1,8 @@
 """Names: each once, two profiles that are never mixed, Prometheus' spelling."""
 
+import re
+from pathlib import Path
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -69,3 +72,10 @@ def test_buckets_are_those_of_the_conventions() -> None:
 )
 def test_a_provider_has_the_name_that_the_conventions_give_it(protocol: str, endpoint: str, name: str) -> None:
     assert provider_name(protocol, endpoint) == name
+
+
+def test_the_documentation_names_every_metric_of_ours_and_no_other() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "telemetry.md").read_text(encoding="utf-8")
+    ours = {value for value in vars(semconv).values() if isinstance(value, str) and value.startswith("turnout_")}
+
+    assert set(re.findall(r"`(turnout_[a-z_]+)`", page)) == ours
