@@ -133,6 +133,13 @@ def _subscription(
         dice=system_dice(),
     )
     follow.expose(assembly.metrics)
+
+    def swapped() -> None:
+        runtime = assembly.gateway.runtime
+        if runtime is not None:
+            follow.missing_changed(runtime.missing)
+
+    assembly.gateway.subscribe(swapped)
     return follow
 
 

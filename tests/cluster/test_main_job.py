@@ -377,17 +377,22 @@ def test_a_gateway_of_another_account_audience_or_namespace_gets_nothing(stage: 
         "account": "refuses this gateway's token for good",
         "audience": "answered 401",
         "no pod": "refuses this gateway's token for good",
-        # This one is let in, as what its token says that it is: a gateway of a namespace without any configuration.
+        # This one is let in, as what its token says that it is: a gateway of a namespace that has no resources.
         "namespace": "connected to the operator",
     }
     try:
         for what, text in said.items():
             eventually(f"the one of another {what} says {text!r}", lambda w=what, t=text: t in impostors[w].log, 60)  # type: ignore[misc]
         assert "impostor" not in stage.leader.states(NAMESPACE)
-        for what, one in impostors.items():
-            assert not one.ready(), what
-            assert one.metric("turnout_config_pushes_total") == 0, what
-            assert not any(token in one.log for token in tokens.values())
+        for what in ("account", "audience", "no pod"):
+            assert not impostors[what].ready(), what
+            assert impostors[what].metric("turnout_config_pushes_total") == 0, what
+        stranger = impostors["namespace"]
+        eventually("it runs what is its own", lambda: elsewhere in stranger.admin("/debug/snapshot")[1])
+        snapshot = json.loads(stranger.admin("/debug/snapshot")[1])
+        assert (snapshot["namespace"], snapshot.get("routes", [])) == (elsewhere, [])
+        assert uncached(stranger, "assistant").status == 404
+        assert not any(token in one.log for token in tokens.values() for one in impostors.values())
     finally:
         for one in impostors.values():
             one.process.stop()
@@ -428,10 +433,11 @@ def test_a_new_providers_secret_reaches_only_gateways_that_have_it(stage: Stage,
         assert all(key not in one.log for one in (*old.values(), *stage.gateways))
         listed = stage.cluster.kubectl("get", "turnout,configmaps,deployments", "-n", NAMESPACE, "-o", "json").stdout
         assert key not in listed
+        stage.delete("modelroute/late", "modelprovider/locked", "secret/locked")
+        eventually("the route is gone", lambda: all(uncached(one, "late").status == 404 for one in stage.gateways))
+        stage.kubelet.settle(2)
     finally:
         locked.process.stop()
-    stage.delete("modelroute/late", "modelprovider/locked", "secret/locked")
-    eventually("the route is gone", lambda: all(uncached(one, "late").status == 404 for one in stage.gateways))
 
 
 def test_a_second_operator_takes_the_lease_of_one_that_was_killed(stage: Stage) -> None:
