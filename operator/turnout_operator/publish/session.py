@@ -59,6 +59,7 @@ Action = Send | Close | RaiseEpoch
 class _InFlight(msgspec.Struct, frozen=True):
     nonce: str
     version: str
+    epoch: int
     since: float
 
 
@@ -127,8 +128,8 @@ class Session:
         self._in_flight = None
         self.running = _version(message.using)
         if message.reason == "StaleEpoch":
-            if message.epoch <= self._epoch:
-                return [Close(CLOSE_PROTOCOL, "a stale epoch that is not higher than ours")]
+            if message.epoch <= flying.epoch:
+                return [Close(CLOSE_PROTOCOL, "a stale epoch that is not higher than the push's")]
             self._seen_epoch = max(self._seen_epoch, message.epoch)
         else:
             self._refuse(flying.version, message.errors)
@@ -193,7 +194,7 @@ class Session:
             return [Send(Synced(epoch=self._epoch, version=wanted.version))]
         if wanted.version in self._refused or not wanted.secrets <= self._mounted:
             return []
-        self._in_flight = _InFlight(self._nonces(), wanted.version, now)
+        self._in_flight = _InFlight(self._nonces(), wanted.version, self._epoch, now)
         self._told = None
         push = Push(
             nonce=self._in_flight.nonce,

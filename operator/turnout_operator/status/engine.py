@@ -167,7 +167,7 @@ class StatusEngine:
         wanted = conditions(verdict, scene, secrets=stored.secrets, previous=previous, now=now)
         if scene.unsettled and any(one.reason == PENDING and one.type == PROGRAMMED for one in wanted):
             return  # in a moment it is acknowledged: one write then, rather than two
-        status: dict[str, Any] = {"conditions": msgspec.to_builtins(wanted)}
+        status: dict[str, Any] = {"conditions": [_plain(one) for one in wanted]}
         right = same(wanted, previous)
         if verdict.kind == GATEWAY_KIND:
             status["version"] = version
@@ -194,6 +194,11 @@ class StatusEngine:
         return stored.status
 
 
+def _plain(condition: Condition) -> dict[str, Any]:
+    """A condition with its message, be it empty: what is not applied stays at the schema's default."""
+    return {"message": "", **msgspec.to_builtins(condition)}
+
+
 def _conditions(status: dict[str, Any]) -> tuple[Condition, ...]:
     found = []
     for item in status.get("conditions") or ():
@@ -211,5 +216,5 @@ def _reports(views: tuple[GatewayView, ...], before: dict[str, Any], now: str) -
         old = known.get(view.pod, {})
         since = str(old.get("since") or now) if old.get("state") == view.state else now
         report = GatewayReport(pod=view.pod, state=view.state, version=view.version, since=since)
-        reports.append(msgspec.to_builtins(report))
+        reports.append({"version": "", "since": "", **msgspec.to_builtins(report)})
     return reports
