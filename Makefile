@@ -56,7 +56,7 @@ test: $(VENV)/.dev ## every test; builds or finds a real kube-apiserver first
 	$(BIN)/pytest
 
 golden: $(VENV)/.dev ## write the golden files anew
-	$(BIN)/pytest -q tests/golden --update-golden
+	$(BIN)/pytest -q tests/golden tests/chart --update-golden
 
 generate: $(VENV)/.dev ## CRDs, JSON Schemas and the API reference, from the types
 	$(BIN)/python -m turnout_contract.schema --root .
