@@ -65,7 +65,7 @@ def advance(
         announced = _authority(now, lifetimes)
         bundle = _bundle(now, announced.certificate, *material.bundle)
         material = msgspec.structs.replace(material, next=announced, bundle=bundle)
-    if _is_old(material.certificate, now) or _names(material.certificate) != frozenset(names):
+    if _is_old(material.certificate, now) or _names(material.certificate) != frozenset(map(_as_written, names)):
         material = _renewed(material, material.authority, now, names, lifetimes)
     return material
 
@@ -152,6 +152,14 @@ def _general(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def _as_written(name: str) -> str:
+    """A name as a certificate tells it: addresses have several spellings."""
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return name
 
 
 def _names(certificate: str) -> frozenset[str]:
