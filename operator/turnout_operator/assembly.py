@@ -147,6 +147,7 @@ class Operator:
             ca=lambda: self.certificates.bundle,
             monotonic=time.monotonic,
             metrics=metrics,
+            freshen=self.auditor.audit_all,
         )
         self.housekeeping = Housekeeping(
             settings,

@@ -8,7 +8,7 @@ Rules: whatever fails is tried again by its own queue; the result of a compilati
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from turnout_operator.compile import Defaults, Inputs
 from turnout_operator.compiling import Compiled, compiled, facts
 from turnout_operator.crd_guard import CrdGuard
+from turnout_operator.kube import ApiError
 from turnout_operator.metrics import Metrics
 from turnout_operator.publish.collections import CollectionKeeper
 from turnout_operator.publish.publisher import Publisher
@@ -25,6 +26,7 @@ from turnout_operator.status.engine import Standing, StatusEngine
 from turnout_operator.store import Store
 from turnout_operator.workloads.keeper import WorkloadKeeper
 
+FRESHEN_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,8 @@ class Rooms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leader:
-    """Compiles and hands on, while `epoch` says that we lead. `ca` is the bundle that gateways are to trust."""
+    """Compiles and hands on, while `epoch` says that we lead. `ca` is the bundle that gateways are to trust; `freshen` makes the
+    store agree with the cluster."""
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Leader:
         ca: Callable[[], str],
         monotonic: Callable[[], float],
         metrics: Metrics,
+        freshen: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._settings = settings
         self._defaults = defaults
@@ -60,6 +64,8 @@ class Leader:
         self._ca = ca
         self._monotonic = monotonic
         self._metrics = metrics
+        self._freshen = freshen
+        self._fresh = freshen is None
         self._queue = DebounceQueue(quiet=settings.debounce.quiet, most=settings.debounce.most)
         self._woken = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
@@ -96,6 +102,7 @@ class Leader:
         """We lead no more."""
         rooms = self._rooms
         self._terms += 1
+        self._fresh = self._freshen is None
         self._queue.forget()
         self._changed_at.clear()
         rooms.publisher.stop()
@@ -117,9 +124,25 @@ class Leader:
                     await self._woken.wait()
             except TimeoutError:
                 pass
+            if not self._fresh and len(self._queue):
+                await self._look_anew()
             for work in self._queue.take(self._monotonic()):
                 await self._work(work)
             self._metrics.queued.set(len(self._queue))
+
+    async def _look_anew(self) -> None:
+        """Before a term's first compilation: while we stood by, a watch may have stalled that has not noticed it yet.
+
+        What it kept from us the last leader may have pushed; compiled without it, gateways would go back to what was before.
+        """
+        term = self._terms
+        try:
+            async with asyncio.timeout(FRESHEN_SECONDS):
+                if self._freshen is not None:
+                    await self._freshen()
+        except (ApiError, TimeoutError) as error:
+            _log.warning("a term begins with what the watches told: %r", error)
+        self._fresh = self._terms == term
 
     async def _work(self, work: Work) -> None:
         failed = False

@@ -52,3 +52,36 @@ async def test_of_a_namespace_that_is_gone_nothing_is_kept(rig: LeaderRig) -> No
         rig.store.delete(item["kind"], item["metadata"]["uid"])
     rig.store.delete_namespace("team")
     await until("nothing is known of it", lambda: rig.publisher.overview() == {} and not rig.workloads.knows("team"))
+
+
+async def test_a_term_begins_with_a_look_at_what_a_stalled_watch_may_have_kept_from_us() -> None:
+    async def freshen() -> None:
+        await asyncio.sleep(0.3)
+        begun.store.put(route(generation=2, sensitivity="Restricted"))
+
+    begun = LeaderRig(freshen=freshen)
+    begun.epoch = None
+    begun.store.put_namespace(namespace("team"))
+    begun.store.put(provider())
+    begun.store.put(route())
+    begun.start()
+    begun.epoch = 7
+    begun.leader.everything()
+    line = dial(begun)
+    await until("it is published", lambda: line.snapshots)
+    assert [found.sensitivity for snapshot in line.snapshots for found in snapshot.routes] == ["Restricted"]
+    await begun.stop()
+
+
+async def test_a_look_at_the_cluster_that_fails_keeps_no_term_from_beginning() -> None:
+    async def freshen() -> None:
+        raise TimeoutError
+
+    begun = LeaderRig(freshen=freshen)
+    begun.store.put_namespace(namespace("team"))
+    begun.start()
+    begun.store.put(provider())
+    begun.store.put(route())
+    line = dial(begun)
+    await until("it is published", lambda: line.snapshots)
+    await begun.stop()
