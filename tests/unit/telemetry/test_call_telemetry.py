@@ -34,7 +34,7 @@ class Rig:
         self.metrics = GatewayMetrics()
         self._upstream = HttpUpstream()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is read
-        settings = TelemetrySettings("claims", "pod-1", otlp_endpoint=default_endpoint, export=FAST)
+        settings = TelemetrySettings("claims", "pod-1", otlp_endpoint=default_endpoint, export=FAST, close_seconds=30)
         self.telemetry = CallTelemetry(
             settings,
             upstream=self._upstream,

@@ -62,7 +62,7 @@ async def test_a_full_batch_leaves_at_once(client: HttpUpstream, receiver: OtlpR
     for _ in range(25):
         exporter.add([ONE])
     await until(lambda: exporter.exported == 20)
-    await exporter.close(5)
+    await exporter.close(30)
 
     assert [len(request.resource_spans[0].scope_spans[0].spans) for request in receiver.requests] == [10, 10, 5]
 
@@ -138,7 +138,7 @@ async def test_large_spans_are_bounded_by_their_bytes(client: HttpUpstream, rece
         exporter.add([ONE + otlp.Key("k").text("x" * 1500)])
 
     assert exporter.dropped["full"] >= 6
-    await exporter.close(5)
+    await exporter.close(30)
     assert exporter.exported + exporter.dropped["full"] == 10
 
 
@@ -149,7 +149,7 @@ async def test_another_endpoint_gets_the_spans_from_then_on(client: HttpUpstream
         exporter.configure(f"{other.url}/", "")
         exporter.add([ONE, ONE])
         exporter.configure(f"{other.url}/v1/traces", "")
-        await exporter.close(5)
+        await exporter.close(30)
 
         assert (len(receiver.spans), len(other.spans)) == (1, 2)
 
@@ -194,7 +194,7 @@ async def test_a_receiver_that_never_answers_does_not_keep_the_gateway_from_endi
     exporter.add([ONE])
     await asyncio.sleep(0.05)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await exporter.close(0.1)
 
     assert exporter.dropped["closed"] == 1

@@ -36,7 +36,7 @@ class Traced:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is read
         self._upstream = HttpUpstream()
         self._telemetry = CallTelemetry(
-            TelemetrySettings("ns", "pod-1", export=ExportLimits(interval=0.01)),
+            TelemetrySettings("ns", "pod-1", export=ExportLimits(interval=0.01), close_seconds=30),
             upstream=self._upstream,
             metrics=self.metrics,
             lines=LineWriter(self._log.fileno(), interval=0.001),
