@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from turnout_sidecar.adapters import edge_protocol as protocol
+from turnout_sidecar.adapters.edge_pipe import EdgePipe
 from turnout_sidecar.ports.store import StoreUnavailable
 
 log = logging.getLogger("turnout.cache")
@@ -50,7 +51,7 @@ class EdgeChild:
         self._dimension = dimension
         self._pending: dict[int, asyncio.Future[msgspec.Raw]] = {}
         self._number = 0
-        self._writer: asyncio.StreamWriter | None = None
+        self._transport: asyncio.Transport | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._opened = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
@@ -76,10 +77,10 @@ class EdgeChild:
 
     async def call(self, build: Callable[[int], protocol.Request], limit: float) -> msgspec.Raw:
         """The value of the reply to the request that `build` makes of a number. Raises StoreUnavailable."""
-        writer = self._writer
-        if writer is None or not self._opened.is_set():
+        transport = self._transport
+        if transport is None or not self._opened.is_set():
             raise StoreUnavailable("failed", "the engine is not running")
-        if len(self._pending) >= MOST_IN_FLIGHT or writer.transport.get_write_buffer_size() > MOST_UNSENT:
+        if len(self._pending) >= MOST_IN_FLIGHT or transport.get_write_buffer_size() > MOST_UNSENT:
             raise StoreUnavailable("busy", "too many requests in flight")
         self._number += 1
         number = self._number
@@ -87,22 +88,22 @@ class EdgeChild:
             data = protocol.frame(build(number))
         except (TypeError, ValueError, OverflowError) as error:
             raise StoreUnavailable("failed", f"cannot be encoded: {error}") from error
-        future: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[msgspec.Raw] = loop.create_future()
         self._pending[number] = future
+        late = loop.call_later(limit, _too_late, future, limit)
         try:
-            async with asyncio.timeout(limit):
-                writer.write(data)
-                return await future
-        except TimeoutError as error:
-            raise StoreUnavailable("timeout", f"no answer in {limit} s") from error
+            transport.write(data)
+            return await future
         finally:
+            late.cancel()
             self._pending.pop(number, None)
 
     async def close(self) -> None:
         """Let the process write everything and end; kill it when it takes too long."""
         self._closing = True
-        if self._writer is not None:
-            self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
         process = self._process
         if process is not None:
             try:
@@ -143,14 +144,16 @@ class EdgeChild:
             raise
         finally:
             its.close()
-        reader, writer = await asyncio.open_connection(sock=ours)
-        self._writer = writer
+        loop = asyncio.get_running_loop()
+        pipe = EdgePipe(self._take, loop.create_future())
+        transport, _ = await loop.create_connection(lambda: pipe, sock=ours)
+        self._transport = transport
         try:
-            await self._read(reader)
+            await pipe.ended
         finally:
-            self._writer = None
+            self._transport = None
             self._opened.clear()
-            writer.close()
+            transport.close()
             self._fail_all("the engine ended")
             await self._reap(self._process)
 
@@ -175,21 +178,6 @@ class EdgeChild:
             raise
         finally:
             self._process = None
-
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        while True:
-            try:
-                (length,) = protocol.HEADER.unpack(await reader.readexactly(protocol.HEADER.size))
-                if length > protocol.MAX_FRAME:
-                    log.error("the cache engine sent a frame of %d bytes", length)
-                    return
-                reply = protocol.REPLIES.decode(await reader.readexactly(length))
-            except (asyncio.IncompleteReadError, ConnectionError):
-                return
-            except msgspec.DecodeError as error:
-                log.error("the cache engine sent what is no reply: %s", error)  # noqa: TRY400  the process is ours
-                return
-            self._take(reply)
 
     def _take(self, reply: protocol.Reply) -> None:
         if isinstance(reply, protocol.Ready):
@@ -217,6 +205,11 @@ class EdgeChild:
         for future in self._pending.values():
             if not future.done():
                 future.set_exception(StoreUnavailable("failed", why))
+
+
+def _too_late(future: "asyncio.Future[msgspec.Raw]", limit: float) -> None:
+    if not future.done():
+        future.set_exception(StoreUnavailable("timeout", f"no answer in {limit} s"))
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
