@@ -43,7 +43,11 @@ class LineWriter:
         self._lines.append(line)
         self._size += len(line)
         if self._timer is None and self._writing is None:
-            self._timer = asyncio.get_running_loop().call_later(self._interval, self._flush)
+            self._soon()
+
+    def _soon(self) -> None:
+        """The thread is woken some times a second with what was collected meanwhile, not for every few lines."""
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._flush)
 
     def _flush(self) -> None:
         self._timer = None
@@ -75,8 +79,10 @@ class LineWriter:
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.set_result(None)
-        if self._lines:
+        if self._lines and self._closed:
             self._flush()
+        elif self._lines:
+            self._soon()
 
     async def close(self, limit: float) -> None:
         """Write what waits, for at most so many seconds; the rest is dropped and counted, as is what comes later."""
