@@ -85,7 +85,7 @@ _VARIANTS = "89ab"
 def entry_id(partition: str, exact_key: str) -> str:
     """The one id that an entry of this partition key and exact key has, so that writing it twice replaces it."""
     digits = hashlib.sha256(f"{len(partition)}:{partition}{exact_key}".encode()).hexdigest()
-    variant = _VARIANTS[int(digits[16], 16) & 3]  # a UUID of version 5, written by hand: the class takes five times as long
+    variant = _VARIANTS[int(digits[16], 16) & 3]  # a UUID of version 5; its class takes five times as long
     return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
