@@ -15,6 +15,7 @@ from turnout_operator.kube import AsyncKube
 from turnout_operator.kube_fake import FakeKube
 from turnout_operator.leader import Leader, Rooms
 from turnout_operator.metrics import Metrics
+from turnout_operator.publish.collections import CollectionKeeper
 from turnout_operator.publish.publisher import Publisher
 from turnout_operator.publish.registry import Registry
 from turnout_operator.settings import OperatorSettings
@@ -64,7 +65,9 @@ class Statuses:
 class LeaderRig:
     """`epoch` None: it does not lead. `start` and `stop` run its queues."""
 
-    def __init__(self, **options: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, *, freshen: Callable[[], Awaitable[None]] | None = None, collections: CollectionKeeper | None = None
+    ) -> None:
         self.epoch: int | None = 1
         self.kube = FakeKube()
         self.statuses = Statuses()
@@ -99,24 +102,27 @@ class LeaderRig:
             publisher=self.publisher,
             engine=self.engine,
             workloads=self.workloads,
-            collections=None,
+            collections=collections,
         )
         self.leader = Leader(
             settings,
-            Defaults(),
+            Defaults(shared_qdrant=collections is not None),
             rooms,
             epoch=lambda: self.epoch,
             ca=lambda: "CA",
             monotonic=time.monotonic,
             metrics=Metrics(),
-            **options,
+            freshen=freshen,
         )
+        self._collections = collections
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Work from now on."""
         for room in (self.leader, self.engine, self.workloads):
             self._tasks.append(asyncio.create_task(room.run()))
+        if self._collections is not None:
+            self._tasks.append(asyncio.create_task(self._collections.run()))
 
     async def stop(self) -> None:
         """Work no more."""

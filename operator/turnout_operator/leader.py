@@ -177,10 +177,13 @@ class Leader:
         """There is no such Namespace: all that was made in it went with it, and nothing of it is kept here."""
         rooms = self._rooms
         self._changed_at.pop(namespace, None)
+        was_there = rooms.publisher.wanted(namespace) is not None
         for room in (rooms.publisher, rooms.engine, rooms.workloads):
             room.gone(namespace)
         if rooms.collections is not None:
             rooms.collections.want(namespace, wanted=False)
+            if was_there:
+                rooms.collections.gone(namespace)
 
     def _hand_on(self, inputs: Inputs, done: Compiled, since: float) -> None:
         namespace, rooms, result = inputs.namespace, self._rooms, done.result
