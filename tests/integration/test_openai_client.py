@@ -212,6 +212,7 @@ def test_no_credentials_of_a_client_and_no_own_headers_reach_a_provider(
         "content-type",
         "content-length",
         "accept",
+        "accept-encoding",
         "user-agent",
         "traceparent",
     }
