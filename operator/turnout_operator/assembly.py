@@ -55,7 +55,6 @@ class Operator:
         cluster = ClusterKube(self.configuration)
         self.kube = AsyncKube(cluster, ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kube"))
         self.metrics = Metrics()
-        self._raising: asyncio.Task[None] | None = None
         self._term_began = 0.0
         self._leads = False
         self.elector = Elector(
@@ -215,8 +214,7 @@ class Operator:
 
     def higher_epoch(self, seen: int) -> None:
         """See `Observer.higher_epoch`."""
-        if self._raising is None or self._raising.done():
-            self._raising = asyncio.get_running_loop().create_task(self.leadership.raise_above(seen))
+        self.leadership.heard_of(seen)
 
     def exchanged(self, what: str, namespace: str, version: str) -> None:
         """See `Observer.exchanged`."""

@@ -33,6 +33,8 @@ class Leadership:
         self._on_stop = on_stop
         self._told: tuple[int, int] | None = None
         self._ended = False
+        self._heard = 0
+        self._raising: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lease")
 
     @property
@@ -56,6 +58,17 @@ class Leadership:
         """A gateway has seen that epoch: lead above it, or learn that we do not lead."""
         await self._in_thread(lambda: self._elector.raise_above(seen))
         self.notice()
+
+    def heard_of(self, seen: int) -> None:
+        """The same, soon; however many gateways say so, and whichever they have seen, the highest counts."""
+        self._heard = max(self._heard, seen)
+        if self._raising is None or self._raising.done():
+            self._raising = asyncio.get_running_loop().create_task(self._raise())
+
+    async def _raise(self) -> None:
+        while self._heard:
+            seen, self._heard = self._heard, 0
+            await self.raise_above(seen)
 
     async def release(self) -> None:
         """Give the Lease up, for the end of the process."""

@@ -3,9 +3,13 @@
 import asyncio
 import itertools
 
+from leader_rig import Line, until
+from turnout_contract.protocol import Build, Have, Hello
 from turnout_operator.kube_fake import FakeKube
 from turnout_operator.leadership import Leadership
 from turnout_operator.lease import Elector
+from turnout_operator.publish.publisher import Publisher
+from turnout_operator.publish.registry import Peer, Registry
 from turnout_operator.settings import LeaseTimings
 
 
@@ -86,3 +90,44 @@ async def test_a_term_that_ran_out_while_it_was_renewed_is_begun_anew() -> None:
     candidate.step()
     leadership.notice()
     assert told in (["leads", "ends", "leads"], ["leads", "ends"])
+
+
+class Relay:
+    """Hands what the publisher hears on to the leadership, as the operator does."""
+
+    def __init__(self) -> None:
+        self.leadership: Leadership | None = None
+
+    def changed(self, namespace: str) -> None:
+        del namespace
+
+    def exchanged(self, what: str, namespace: str, version: str) -> None:
+        del what, namespace, version
+
+    def higher_epoch(self, seen: int) -> None:
+        assert self.leadership is not None
+        self.leadership.heard_of(seen)
+
+
+async def test_gateways_that_have_seen_different_epochs_are_all_led_in_the_end() -> None:
+    """The epochs of leaders whose clocks were ahead: the second is heard while the first one is being raised above."""
+    candidate, relay = elector(FakeKube(), Clock()), Relay()
+    publisher = Publisher(
+        Registry(disconnected_after=30, forget_after=900),
+        epoch=lambda: candidate.epoch,
+        monotonic=lambda: 0.0,
+        nonces=lambda: "n",
+        observer=relay,
+    )
+    relay.leadership = Leadership(
+        candidate, retry=2.0, on_epoch=lambda _epoch: publisher.epoch_changed(), on_stop=publisher.stop
+    )
+    candidate.step()
+    relay.leadership.notice()
+    publisher.want("team", version="v1", text="{}", secrets=frozenset(), sources=frozenset())
+    lines = [Line(), Line(), Line()]
+    for number, line in enumerate(lines):
+        attached = publisher.attach(Peer("team", f"pod-{number}", f"uid-{number}"), line)
+        have = Have(epoch=(candidate.epoch or 0) + 1000 * (number + 1))
+        publisher.received(attached, Hello(have=have, secrets=(), build=Build()))
+    await until("every gateway is sent what is wanted", lambda: all(line.sent for line in lines), 5)
