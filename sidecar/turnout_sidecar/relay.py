@@ -6,7 +6,7 @@ then is counted as an estimate.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from turnout_sidecar.exchange import usage as money
 from turnout_sidecar.exchange.call import Attempt, Exchange
@@ -21,9 +21,12 @@ LINGER_SECONDS = 0.25
 
 
 class Relay:
-    """The answer of one attempt as a stream; see `exchange.call.ByteStream`. `first` has been read already."""
+    """The answer of one attempt as a stream; see `exchange.call.ByteStream`. `first` has been read already.
 
-    __slots__ = ("_attempt", "_clock", "_exchange", "_first", "_over", "_pieces", "_reply", "_tap")
+    `hide` takes credentials out of the text of an error.
+    """
+
+    __slots__ = ("_attempt", "_clock", "_exchange", "_first", "_hide", "_over", "_pieces", "_reply", "_tap")
 
     def __init__(
         self,
@@ -34,13 +37,15 @@ class Relay:
         tap: StreamTap,
         first: bytes,
         clock: Clock,
+        hide: Callable[[str], str] = str,
     ) -> None:
         self._exchange = exchange
         self._attempt = attempt
         self._reply = reply
         self._pieces = pieces
         self._tap = tap
-        self._first = first
+        self._hide = hide
+        self._first = self._shown(first)
         self._clock = clock
         self._over = False
         exchange.aborted = tap.error is not None
@@ -79,11 +84,17 @@ class Relay:
             if tap.error is not None:
                 self._exchange.aborted = True
             if frames:
-                return frames
+                return self._shown(frames)
         last = tap.finish()
         if last:
             return last
         return await self._broken(None)
+
+    def _shown(self, frames: bytes) -> bytes:
+        """Where they hold an error they may repeat what the provider was sent."""
+        if self._tap.error is None:
+            return frames
+        return self._hide(frames.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     async def _finish(self) -> None:
         """The end has come: settled before it goes out, since a client may leave as soon as it has it.

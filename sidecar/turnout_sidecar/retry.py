@@ -92,7 +92,7 @@ def read_retry_after(value: str | None, milliseconds: str | None, now_unix_ns: i
         return seconds
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the parser takes numbers that no date can hold
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

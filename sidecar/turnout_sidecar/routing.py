@@ -36,6 +36,12 @@ class ProviderEnd(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...]
     unusable: str | None = None
 
+    def without_credentials(self, text: str) -> str:
+        """What a provider said, without the credentials that it was sent: some repeat them in their errors."""
+        for _, value in self.headers:
+            text = text.replace(value.removeprefix("Bearer "), "[hidden]")
+        return text
+
     def __repr__(self) -> str:
         return f"ProviderEnd({self.target.origin}{self.path})"
 

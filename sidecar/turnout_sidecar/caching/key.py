@@ -74,7 +74,7 @@ def keys_of(exchange: Exchange, route: snap.Route, rule: snap.Rule, partition: P
         sorted((backend.provider, backend.model) for backend in rule.backends),
         exchange.sensitivity,
         None if prompt is None else [prompt.name, prompt.version, prompt.variables_digest],
-        [exchange.headers.get(name) for name in FORWARDED],
+        [ascii(exchange.headers.get(name)) for name in FORWARDED],  # which may hold bytes that are no text
         question is not None,
         body,
     ]

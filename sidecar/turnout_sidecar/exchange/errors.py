@@ -4,6 +4,7 @@ A stage raises `CallError`; the server writes it in the shape of the API that wa
 names the field, and never holds a secret, another tenant's data or a provider's credentials.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -29,6 +30,12 @@ class CallError(Exception):
         self.kind = kind or _KINDS.get(status, "api_error")
         self.headers = headers or {}
         self.details = details
+
+    def rewrite(self, rewritten: Callable[[str], str]) -> None:
+        """Change each text that may be somebody else's."""
+        self.message, self.code, self.kind = rewritten(self.message), rewritten(self.code), rewritten(self.kind)
+        self.param = None if self.param is None else rewritten(self.param)
+        self.args = (self.message,)
 
 
 _KINDS = {

@@ -14,10 +14,12 @@ from turnout_contract.api.meta import SENSITIVITIES, VALUES, Sensitivity, Value
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.exchange.call import Caller, Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError, bad_request
+from turnout_sidecar.exchange.header_lines import lines
 from turnout_sidecar.routing import RANK
 from turnout_sidecar.runtime import Runtime
 
 MAX_IDENTITY = 256
+_SENSITIVITY = "x-turnout-sensitivity"
 _COMPLEXITY = re.compile(r"(?:0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?)")
 _SENSITIVITIES: Mapping[str, Sensitivity] = {name.lower(): name for name in SENSITIVITIES}
 _VALUES: Mapping[str, Value] = {name.lower(): name for name in VALUES}
@@ -29,9 +31,9 @@ async def authenticate(exchange: Exchange, proceed: Proceed) -> Response:
     caller = runtime.everyone
     if caller is None:
         caller = _identified(runtime, exchange.headers)
-    sensitivity = exchange.headers.get("x-turnout-sensitivity")
-    if sensitivity is not None:
-        caller = _raised(caller, sensitivity)
+    if _SENSITIVITY in exchange.headers:
+        for said in lines(exchange.headers, _SENSITIVITY):
+            caller = _raised(caller, said)
     exchange.caller = caller
     return await proceed(exchange)
 
@@ -102,7 +104,7 @@ def _raised(caller: Caller, said: str) -> Caller:
     wanted = _SENSITIVITIES.get(said.lower())
     if wanted is None:
         names = ", ".join(SENSITIVITIES)
-        raise bad_request(f"x-turnout-sensitivity must be one of {names}.", param="x-turnout-sensitivity")
+        raise bad_request(f"x-turnout-sensitivity must be one of {names}.", param=_SENSITIVITY)
     if RANK[wanted] <= RANK[caller.sensitivity]:
         return caller
     return msgspec.structs.replace(caller, sensitivity=wanted)

@@ -100,6 +100,7 @@ class CallUpstream:
             exchange.usage = attempt.usage
             raise
         if isinstance(outcome, Failure):
+            outcome.error.rewrite(backend.end.without_credentials)
             attempt.retry_after = outcome.retry_after
             self._end(attempt, outcome.label, _input_only(exchange) if outcome.may_have_worked else None)
         return outcome
@@ -114,8 +115,8 @@ class CallUpstream:
         reply = await self._upstream.send(request, connect_timeout=min(CONNECT_SECONDS, left), headers_timeout=left)
         attempt.status = status = reply.status
         good = 200 <= status < 300  # noqa: PLR2004
-        if good and exchange.stream and reply.headers.get("content-type", "").startswith("text/event-stream"):
-            return await self._stream(exchange, attempt, reply, deadline)
+        if good and exchange.stream and reply.headers.get("content-type", "").lower().startswith("text/event-stream"):
+            return await self._stream(exchange, backend, attempt, reply, deadline)
         try:
             body = await reply.read(MAX_REPLY_BYTES if good else _ERROR_BYTES, timeout=self._left(deadline))
         finally:
@@ -127,11 +128,11 @@ class CallUpstream:
     def _whole(self, exchange: Exchange, attempt: Attempt, reply: UpstreamResponse, body: bytes) -> Response | Failure:
         try:
             facts = read_unary(body)
+            usage = facts.usage
+            if usage is None or usage.input is None or usage.output is None:
+                usage = complete(usage, exchange, estimate_output(body))
         except NotAnAnswer as error:
             return failures.not_an_answer(attempt.name, str(error))
-        usage = facts.usage
-        if usage is None or usage.input is None or usage.output is None:
-            usage = complete(usage, exchange, estimate_output(body))
         attempt.response_model = facts.model
         attempt.response_id = facts.id
         attempt.finish_reasons = facts.finish_reasons
@@ -142,7 +143,7 @@ class CallUpstream:
         return Response(reply.status, headers=headers, body=body)
 
     async def _stream(
-        self, exchange: Exchange, attempt: Attempt, reply: UpstreamResponse, deadline: int
+        self, exchange: Exchange, backend: LiveBackend, attempt: Attempt, reply: UpstreamResponse, deadline: int
     ) -> Response | Failure:
         """Wait for the first whole event: until then another attempt can take its place."""
         assert exchange.route is not None  # noqa: S101
@@ -171,9 +172,9 @@ class CallUpstream:
         headers = returned_headers(reply.headers)
         headers["content-type"] = "text/event-stream; charset=utf-8"
         headers["cache-control"] = "no-cache"
-        return Response(
-            reply.status, headers=headers, stream=Relay(exchange, attempt, reply, pieces, tap, first, self._clock)
-        )
+        hide = backend.end.without_credentials
+        relay = Relay(exchange, attempt, reply, pieces, tap, first, self._clock, hide)
+        return Response(reply.status, headers=headers, stream=relay)
 
     def _left(self, deadline: int) -> float:
         return max(0.001, (deadline - self._clock.monotonic_ns()) / 1e9)

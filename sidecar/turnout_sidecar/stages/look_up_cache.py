@@ -21,6 +21,7 @@ from turnout_sidecar.caching.key import Keys, keys_of, partition_of
 from turnout_sidecar.caching.replay import Replay
 from turnout_sidecar.exchange.call import CacheState, Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import bad_request
+from turnout_sidecar.exchange.header_lines import lines
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.embedder import Embedder, EmbedderUnavailable
 from turnout_sidecar.ports.store import CacheStore, Entry, StoreUnavailable
@@ -60,7 +61,7 @@ class LookUpCache:
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response:
         """Raises CallError (400) for a header that it does not know."""
-        wishes = _wishes(exchange.headers.get(HEADER))
+        wishes = _wishes(lines(exchange.headers, HEADER)) if HEADER in exchange.headers else frozenset()
         call = _call(exchange)
         if call is None:
             return await proceed(exchange)
@@ -163,10 +164,8 @@ class LookUpCache:
             self.keeper.body(exchange, plan, response.body)
 
 
-def _wishes(header: str | None) -> frozenset[str]:
-    if header is None:
-        return frozenset()
-    wishes = frozenset(part.strip().lower() for part in header.split(","))
+def _wishes(said: list[str]) -> frozenset[str]:
+    wishes = frozenset(part.strip().lower() for line in said for part in line.split(","))
     if not wishes <= {"no-cache", "no-store"}:
         raise bad_request(f"{HEADER} takes no-cache and no-store.", param=HEADER, code="invalid_header")
     return wishes
@@ -186,7 +185,7 @@ def _call(exchange: Exchange) -> _Call | None:
         exchange.cache_reason = "no-user"
         return None
     body = exchange.body
-    if "Audio" in exchange.needs or (body.get("n") or 1) > MAX_CHOICES:
+    if "Audio" in exchange.needs or (exchange.endpoint.name == "chat" and (body.get("n") or 1) > MAX_CHOICES):
         exchange.cache_reason = "not-cacheable"
         return None
     keys = keys_of(exchange, route, rule, partition)

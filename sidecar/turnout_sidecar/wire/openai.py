@@ -18,6 +18,8 @@ from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire import tokens
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
+MAX_COUNT = 10**12
+"""More tokens than any call can use: a larger count is a mistake, and no bill is made of it."""
 
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
@@ -60,8 +62,10 @@ def read_unary(body: bytes) -> Facts:
         reply = _REPLY.decode(body)
     except msgspec.ValidationError:
         return _facts(_lenient(body))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotAnAnswer("the reply is not JSON") from error
+    except RecursionError as error:
+        raise NotAnAnswer("the reply is nested too deeply") from error
     reasons = [choice.finish_reason for choice in reply.choices or ()]
     return Facts(
         usage=read_usage(reply.usage),
@@ -273,7 +277,7 @@ def _text(value: Any) -> str | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if value.__class__ is int and 0 <= value <= MAX_COUNT else None
 
 
 def _detail(usage: dict[str, Any], group: str, name: str) -> int | None:

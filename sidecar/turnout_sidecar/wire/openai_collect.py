@@ -23,11 +23,15 @@ class Collected:
         self._head: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
         self._sound = True
+        self._done = False
 
     def feed(self, piece: bytes) -> None:
         """The next frames."""
         for data in _DATA.findall(piece):
+            if self._done:
+                return  # nobody reads on after the end
             if data.strip() == _DONE:
+                self._done = True
                 continue
             try:
                 chunk = orjson.loads(data)

@@ -84,8 +84,8 @@ def asks_for_usage(body: dict[str, Any]) -> bool:
 def output_limit(body: dict[str, Any]) -> int | None:
     """The most tokens of output that the call asks for, or None."""
     limit = body.get("max_completion_tokens")
-    found: int | None = body.get("max_tokens") if limit is None else limit
-    return found
+    found = body.get("max_tokens") if limit is None else limit
+    return found if found.__class__ is int else None
 
 
 def needs(body: dict[str, Any], base: str) -> frozenset[str]:

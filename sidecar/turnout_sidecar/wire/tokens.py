@@ -25,7 +25,10 @@ def of_text(text: str) -> int:
 def of_request(body: dict[str, Any]) -> int:
     """Tokens of the input of a chat or embeddings call."""
     total = PER_CALL
-    for message in body.get("messages") or ():
+    messages = body.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        if not isinstance(message, dict):
+            continue  # embeddings have no messages, but a body may hold anything
         total += PER_MESSAGE + _of_content(message.get("content"))
         calls = message.get("tool_calls")
         if calls:

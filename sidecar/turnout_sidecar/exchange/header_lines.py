@@ -1,0 +1,17 @@
+"""A request header that stands on several lines.
+
+A proxy on the way adds a line of its own rather than change the caller's. Rule: a header that restricts a call is read
+whole, since the line that is overlooked may be the stricter one.
+"""
+
+from collections.abc import Mapping
+
+from multidict import MultiMapping
+
+
+def lines(headers: Mapping[str, str], name: str) -> list[str]:
+    """The value of each line of a header, in order."""
+    if isinstance(headers, MultiMapping):
+        return list(headers.getall(name, ()))
+    value = headers.get(name)
+    return [] if value is None else [value]
