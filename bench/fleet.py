@@ -71,41 +71,44 @@ class Measured(msgspec.Struct, frozen=True):
         return self.engine / max(self.calls, 1) * 1e6
 
 
-class _Side(msgspec.Struct):
+class Side(msgspec.Struct):
+    """A contender that runs. `sink`: the port of its receiver of traces."""
+
     contender: Contender
     port: int
     running: Running
     sink: int | None
 
     def engine(self) -> Cost:
+        """What the vector engine's own process has used."""
         return cost([pid for pid in tree(self.running.pid) if ENGINE in command_line(pid)])
 
 
 class Fleet:
     """Running contenders."""
 
-    def __init__(self, sides: Sequence[_Side]) -> None:
-        self._sides = sides
+    def __init__(self, sides: Sequence[Side]) -> None:
+        self.sides = sides
 
     def phase(self, seconds: float, *options: str, turn: int = 0) -> dict[str, Measured]:
         """Load each for `seconds` in all, in slices; `turn` says who begins."""
-        before = {side.contender.name: (side.running.cost(), side.engine(), spans(side.sink)) for side in self._sides}
-        tallies: dict[str, list[Tally]] = {side.contender.name: [] for side in self._sides}
+        before = {side.contender.name: (side.running.cost(), side.engine(), spans(side.sink)) for side in self.sides}
+        tallies: dict[str, list[Tally]] = {side.contender.name: [] for side in self.sides}
         slices = max(1, round(seconds / SLICE_SECONDS))
         for number in range(slices):
-            first = (turn + number) % len(self._sides)
-            for side in (*self._sides[first:], *self._sides[:first]):
+            first = (turn + number) % len(self.sides)
+            for side in (*self.sides[first:], *self.sides[:first]):
                 tallies[side.contender.name].append(
                     load(side.port, seconds / slices, *options, *side.contender.options)
                 )
         time.sleep(SETTLE_SECONDS)
         return {
             side.contender.name: _measured(side, tallies[side.contender.name], *before[side.contender.name])
-            for side in self._sides
+            for side in self.sides
         }
 
 
-def _measured(side: _Side, tallies: Sequence[Tally], before: Cost, engine: Cost, counted: int) -> Measured:
+def _measured(side: Side, tallies: Sequence[Tally], before: Cost, engine: Cost, counted: int) -> Measured:
     after = side.running.cost()
     return Measured(
         calls=sum(tally.calls for tally in tallies),
@@ -141,7 +144,7 @@ def fleet(contenders: Sequence[Contender]) -> Iterator[Fleet]:
 
 
 @contextlib.contextmanager
-def _side(contender: Contender, folder: Path, upstream: int) -> Iterator[_Side]:
+def _side(contender: Contender, folder: Path, upstream: int) -> Iterator[Side]:
     folder.mkdir()
     port = free_port()
     with contextlib.ExitStack() as stack:
@@ -150,7 +153,7 @@ def _side(contender: Contender, folder: Path, upstream: int) -> Iterator[_Side]:
                 started("bench.bare_proxy", str(port), str(upstream), core=GATEWAY_CORE, log=folder / "bare.log")
             )
             wait_for_port(port, running)
-            yield _Side(contender, port, running, None)
+            yield Side(contender, port, running, None)
             return
         sink = free_port() if contender.traced else None
         if sink is not None:
@@ -160,7 +163,7 @@ def _side(contender: Contender, folder: Path, upstream: int) -> Iterator[_Side]:
             wait_for_port(sink, receiver)
         write(folder / "resources", upstream, otlp=sink, cached=contender.cached)
         running = stack.enter_context(serve(folder, port, core=GATEWAY_CORE))
-        yield _Side(contender, port, running, sink)
+        yield Side(contender, port, running, sink)
 
 
 @contextlib.contextmanager
