@@ -74,7 +74,9 @@ class Operator:
         self.detector = RelistDetector(settings.relist_audit_seconds)
         self.registry = Registry(disconnected_after=settings.disconnected_after, forget_after=settings.forget_after)
         self._build_store()
-        self._build_rooms(session)
+        self._build_publishing(session)
+        self._build_status()
+        self._build_leader()
         self._build_edges(cluster)
 
     # --- building
@@ -94,8 +96,7 @@ class Operator:
             ghosts=self.metrics.ghosts.inc,
         )
 
-    def _build_rooms(self, session: aiohttp.ClientSession) -> None:
-        settings, metrics = self._settings, self.metrics
+    def _build_publishing(self, session: aiohttp.ClientSession) -> None:
         self.publisher = Publisher(
             self.registry,
             epoch=lambda: self.elector.epoch,
@@ -104,6 +105,10 @@ class Operator:
             observer=self,
             plausible=self.elector.plausible,
         )
+        self.collections = self._build_collections(session)
+
+    def _build_status(self) -> None:
+        metrics = self.metrics
         self.writer = StatusWriter(
             self.kube,
             leading=lambda: self.elector.leading,
@@ -115,10 +120,13 @@ class Operator:
             self.writer,
             views=self.publisher.views,
             leading=lambda: self.elector.leading,
-            settled=lambda: time.monotonic() - self._term_began >= settings.takeover_grace,
+            settled=lambda: time.monotonic() - self._term_began >= self._settings.takeover_grace,
             monotonic=time.monotonic,
             timestamp=_timestamp,
         )
+
+    def _build_leader(self) -> None:
+        settings, metrics = self._settings, self.metrics
         reconciler = Reconciler(self.kube)
         self.workloads = WorkloadKeeper(
             reconciler,
@@ -129,7 +137,6 @@ class Operator:
             monotonic=time.monotonic,
             failed=metrics.workload_failures.inc,
         )
-        self.collections = self._build_collections(session)
         rooms = Rooms(
             store=self.store,
             guard=self.guard,
@@ -148,8 +155,11 @@ class Operator:
             metrics=metrics,
             freshen=self.auditor.audit_all,
         )
+        self._build_housekeeping(reconciler)
+
+    def _build_housekeeping(self, reconciler: Reconciler) -> None:
         self.housekeeping = Housekeeping(
-            settings,
+            self._settings,
             self.kube,
             auditor=self.auditor,
             detector=self.detector,
