@@ -20,6 +20,7 @@ from turnout_sidecar.wire.json_edit import replace_members
 
 MAX_BYTES = 1_048_576
 MAX_CHOICES = 8
+_SURE_DIGITS = 18
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -115,10 +116,13 @@ def _may_lack(choice: dict[str, Any]) -> bool:
     return any(isinstance(value, list | dict) and value for value in choice["message"].values())
 
 
-def names_twice(raw: bytes) -> bool:
-    """Whether an object in a body holds a member twice: a provider may have read another value than the key was made of."""
+def is_ambiguous(raw: bytes) -> bool:
+    """Whether a provider may have read another value of a body than the key was made of.
+
+    So it is where an object holds a member twice, and where a whole number is too large for the key to tell it from the next.
+    """
     try:
-        json.loads(raw, object_pairs_hook=_once)
+        json.loads(raw, object_pairs_hook=_once, parse_int=_exact)
     except (ValueError, RecursionError):
         return True
     return False
@@ -127,6 +131,11 @@ def names_twice(raw: bytes) -> bool:
 def _once(pairs: list[tuple[str, Any]]) -> None:
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("a member stands twice")
+
+
+def _exact(digits: str) -> None:
+    if len(digits) > _SURE_DIGITS and not -(2**63) <= int(digits) < 2**64:
+        raise ValueError("a number of more than 64 bits")
 
 
 def replayed(kept: Kept, call_id: str, now_s: int) -> bytes:

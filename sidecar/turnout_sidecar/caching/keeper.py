@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from turnout_sidecar.caching import verify
-from turnout_sidecar.caching.answers import Kept, entry_of, may_keep, names_twice
+from turnout_sidecar.caching.answers import Kept, entry_of, is_ambiguous, may_keep
 from turnout_sidecar.caching.key import Keys
 from turnout_sidecar.caching.replay import with_usage
 from turnout_sidecar.exchange.call import ByteStream, Exchange
@@ -99,7 +99,7 @@ class Keeper:
             if (
                 body is None
                 or not may_keep(exchange.endpoint.name, body, streamed=exchange.stream)
-                or names_twice(exchange.raw)
+                or is_ambiguous(exchange.raw)
             ):
                 return
             entry = entry_of(
