@@ -16,6 +16,7 @@ from cluster.operator_rig import (
     custom,
     has_condition,
     install_crds,
+    model_gateway,
     provider,
     route,
     there,
@@ -146,3 +147,28 @@ def test_only_the_named_namespaces_are_watched_where_some_are_named(
     found = condition(custom(cluster, elsewhere, "modelproviders", "openai"), "Ready")
     assert found["status"] == "Unknown"
     cluster.request("DELETE", f"/api/v1/namespaces/{elsewhere}")
+
+
+def test_an_operator_with_nothing_to_do_writes_nothing_at_its_audits(
+    cluster: Cluster, namespace: str, rig: OperatorRig, fleet: Fleet
+) -> None:
+    operator = rig.start(auditSeconds=1.0)
+    cluster.apply([model_gateway(replicas=1), provider(), route()], namespace=namespace)
+    (gateway,) = fleet(operator)
+    for plural, name in (("modelgateways", "default"), ("modelproviders", "openai"), ("modelroutes", "assistant")):
+        eventually("it is programmed", has_condition(cluster, namespace, plural, name, "Programmed", "True"))
+    eventually(
+        "the gateway is listed",
+        lambda: (
+            [one["version"] for one in custom(cluster, namespace, "modelgateways", "default")["status"]["gateways"]]
+            == [gateway.have.version]
+        ),
+    )
+    time.sleep(2.5)  # the grace of the first term, and audits
+    counter = 'turnout_operator_status_write_total{result="written"}'
+    before = operator.metric(counter)
+    time.sleep(4)  # several audits, each of which looks at every status
+    assert operator.metric(counter) == before
+    for plural, name in (("modelgateways", "default"), ("modelproviders", "openai"), ("modelroutes", "assistant")):
+        messages = [one.get("message") for one in custom(cluster, namespace, plural, name)["status"]["conditions"]]
+        assert "Waiting for the operator" not in messages
