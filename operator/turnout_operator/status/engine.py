@@ -212,7 +212,9 @@ def _conditions(status: dict[str, Any]) -> tuple[Condition, ...]:
 def _reports(views: tuple[GatewayView, ...], before: dict[str, Any], now: str) -> list[dict[str, Any]]:
     known = {str(report.get("pod")): report for report in before.get("gateways") or ()}
     reports = []
-    for view in views[:MOST_GATEWAYS]:
+    # A pod may be made anew under its name, and the list is a map by pod: what was last heard counts.
+    newest = {view.pod: view for view in sorted(views, key=lambda view: view.since)}
+    for _, view in sorted(newest.items())[:MOST_GATEWAYS]:
         old = known.get(view.pod, {})
         since = str(old.get("since") or now) if old.get("state") == view.state else now
         report = GatewayReport(pod=view.pod, state=view.state, version=view.version, since=since)
