@@ -150,6 +150,8 @@ class Kubelet:
 
         def settled() -> bool:
             self.sync()
+            ended = [one.process.tail() for one in self.running.values() if one.process.pid is None]
+            assert not ended, ended[0]
             return len(self.running) == count and all(one.ready() for one in self.running.values())
 
         eventually(f"{count} gateways are ready", settled, 90)

@@ -192,6 +192,8 @@ def test_all_that_was_applied_is_accepted_resolved_and_programmed_at_its_generat
     for plural, name in OBJECTS:
         good = partial(all_conditions, stage.cluster, NAMESPACE, plural, name)
         eventually(f"{plural}/{name} is good", lambda good=good: good() == GOOD)  # type: ignore[misc]
+        conditions = custom(stage.cluster, NAMESPACE, plural, name)["status"]["conditions"]
+        assert [one["type"] for one in conditions if "Waiting" in one["message"] or one["reason"] == "Pending"] == []
     listed = stage.cluster.kubectl("get", "turnout", "-n", NAMESPACE, "-o", "name").stdout.split()
     assert len(listed) == len(OBJECTS)
 
