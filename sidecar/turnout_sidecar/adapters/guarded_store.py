@@ -18,6 +18,7 @@ import numpy as np
 from turnout_sidecar.adapters.breaker import Breaker
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.store import CacheStore, Candidate, Entry, StoreUnavailable
+from turnout_sidecar.time_limit import within
 
 log = logging.getLogger("turnout.cache")
 T = TypeVar("T")
@@ -130,7 +131,7 @@ class GuardedStore:
             _discard(work)
             raise StoreUnavailable("open", "the store failed repeatedly and is left alone for a while")
         try:
-            async with asyncio.timeout(self._lookup_s):
+            with within(self._lookup_s):
                 found = await work
         except TimeoutError:
             self.counts.timeouts += 1
@@ -172,7 +173,7 @@ class GuardedStore:
             self.counts.writes_dropped += 1
             return
         try:
-            async with asyncio.timeout(self._write_s):
+            with within(self._write_s):
                 await self._store.put(entry, vector)
         except Exception as error:  # noqa: BLE001  boundary: a writer must outlive whatever one write does
             self.counts.writes_failed += 1

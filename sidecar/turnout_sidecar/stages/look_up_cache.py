@@ -7,7 +7,6 @@ temperature, without tools, and obeys `caching.verify`. Whatever is wrong with t
 is a bypass or a miss, never an error. Identical calls that are in flight together each go to a provider.
 """
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -25,6 +24,7 @@ from turnout_sidecar.exchange.header_lines import lines
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.embedder import Embedder, EmbedderUnavailable
 from turnout_sidecar.ports.store import CacheStore, Entry, StoreUnavailable
+from turnout_sidecar.time_limit import within
 
 HEADER = "x-turnout-cache"
 STORE_S = 0.05
@@ -125,14 +125,14 @@ class LookUpCache:
 
     async def _in_time(self, work: Any, seconds: float) -> Any:
         try:
-            async with asyncio.timeout(seconds):
+            with within(seconds):
                 return await work
         except TimeoutError:
             raise StoreUnavailable("timeout") from None
 
     async def _vector(self, question: str) -> np.ndarray | None:
         try:
-            async with asyncio.timeout(self._embed_s):
+            with within(self._embed_s):
                 rows = await self._embedder.embed([question])
         except (EmbedderUnavailable, TimeoutError):
             return None
