@@ -1,5 +1,7 @@
 """The ModelGateway's list of gateways: a map by pod, whatever happens to pods."""
 
+import time
+
 from leader_rig import TIMESTAMP, LeaderRig, namespace, provider, resource, route, until
 from turnout_operator.publish.registry import Peer
 from turnout_operator.publish.session import Session
@@ -7,12 +9,12 @@ from turnout_operator.publish.session import Session
 
 async def test_a_pod_made_anew_under_its_name_stands_in_the_status_once() -> None:
     """An API server refuses a list of which two entries have one key, and with it the whole status."""
-    rig = LeaderRig()
+    rig, now = LeaderRig(), time.monotonic()
     old, new = Peer("team", "pod-1", "uid-old"), Peer("team", "pod-1", "uid-new")
     before, after = Session(nonces=lambda: "n"), Session(nonces=lambda: "n")
-    rig.registry.connect(old, before, {}, 1.0)
-    rig.registry.disconnect(old, before, 2.0)
-    rig.registry.connect(new, after, {}, 3.0)
+    rig.registry.connect(old, before, {}, now)
+    rig.registry.disconnect(old, before, now)
+    rig.registry.connect(new, after, {}, now)
     rig.store.put_namespace(namespace("team"))
     for item in (provider(), route(), resource("ModelGateway", "default", {})):
         rig.store.put(item)
