@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from turnout_cli.standalone.folder import SUFFIXES, Folder, Loaded, read_files
 from turnout_cli.standalone.inputs import inputs_for, served
 from turnout_cli.standalone.verdicts import findings_of
@@ -90,14 +92,20 @@ class Desk:
     def _take(self, loaded: Loaded) -> None:
         others = tuple(name for name in served(loaded, self._defaults) if name != self.namespace)
         result = compile_namespace(inputs_for(loaded, self.namespace, self._defaults))
+        snapshot, closed = result.snapshot, loaded.why_closed(self.namespace)
+        if closed is not None:
+            snapshot = msgspec.structs.replace(
+                snapshot, gateway=msgspec.structs.replace(snapshot.gateway, closed=closed)
+            )
         lines = [*map(str, loaded.findings), *(str(finding) for finding in findings_of(result.verdicts))]
+        lines += [f"nobody may call: {closed}"] if closed is not None else []
         lines += [f"note: {note}" for note in loaded.notes]
         lines += [f"note: namespace {name} is not served; --namespace chooses" for name in others]
         self._tell(tuple(lines))
         values = {name: dict(keys) for name, keys in loaded.secrets.get(self.namespace, {}).items()}
         for name, keys in self._given.items():
             values.setdefault(name, {}).update(keys)
-        self._data = codec.encode(result.snapshot)
+        self._data = codec.encode(snapshot)
         if values != self._values:
             self._values = values
             self._secrets.replace(values)

@@ -2,7 +2,7 @@
 
 Each reading takes the files as they are now and keeps what was good before where the new is not: a file that cannot be parsed
 keeps all its objects; an object that an API server would refuse keeps its last good version. What a file no longer holds is
-gone.
+gone. Where a ModelGateway was never good, it is not known who may call, so nobody may (`Loaded.why_closed`).
 
 Rules: no IO beyond `read_files`; `Secret` manifests are read here only, their values go into memory and nowhere else; every
 finding names file, object and field.
@@ -22,6 +22,7 @@ from turnout_contract.schema.admission import Admission
 
 SUFFIXES = (".yaml", ".yml", ".json")
 Key = tuple[str, str, str]  # kind, namespace, name
+_CALLERS = "ModelGateway"
 
 
 class FolderFinding(msgspec.Struct, frozen=True):
@@ -44,6 +45,13 @@ class Loaded(msgspec.Struct, frozen=True):
     secrets: dict[str, dict[str, dict[str, bytes]]]  # namespace -> Secret -> key -> value
     findings: tuple[FolderFinding, ...]
     notes: tuple[str, ...] = ()  # what was left out on purpose
+    unknown_callers: dict[str, str] = {}  # namespace -> why it is not known who may call; "" for every namespace
+
+    def why_closed(self, namespace: str) -> str | None:
+        """Why nobody may call: a ModelGateway was meant to say who may, and none of its versions was ever good."""
+        if any(item.kind == _CALLERS and item.namespace == namespace for item in self.objects):
+            return None
+        return self.unknown_callers.get(namespace) or self.unknown_callers.get("")
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -80,19 +88,26 @@ class Folder:
         self._held: dict[Key, _Held] = {}
         self._findings: list[FolderFinding] = []
         self._notes: list[str] = []
+        self._callers: dict[str, str] = {}
+        self._never_read: set[str] | None = None  # files that could not be parsed at the start, nor since
 
     def load(self, files: Mapping[str, bytes]) -> Loaded:
         """Take the files as they are now."""
-        self._findings, self._notes = [], []
+        self._findings, self._notes, self._callers = [], [], {}
+        unread: set[str] = set()
         fresh: dict[Key, _Held] = {}
         for name in sorted(files):
             documents = self._parse(name, files[name])
             if documents is None:
+                unread.add(name)
                 fresh.update({k: v for k, v in self._held.items() if v.file == name and k not in fresh})
                 continue
             for document in documents:
                 self._take(name, document, fresh)
         self._held = fresh
+        self._never_read = unread if self._never_read is None else self._never_read & unread
+        if self._never_read:
+            self._callers[""] = f"{min(self._never_read)} cannot be read, and may say who may call"
         return self._loaded()
 
     def _parse(self, name: str, data: bytes) -> list[dict[str, Any]] | None:
@@ -126,6 +141,8 @@ class Folder:
             held = msgspec.structs.replace(previous, file=file)
         if held is not None:
             fresh[key] = held
+        elif kind == _CALLERS:
+            self._callers[key[1]] = f"{kind}/{name} in {file} is refused"
 
     def _resource(self, file: str, document: dict[str, Any]) -> _Held | None:
         ref = f"{document['kind']}/{document['metadata']['name']}"
@@ -161,7 +178,7 @@ class Folder:
             if held.secret is not None:
                 secrets.setdefault(namespace, {})[name] = held.secret
         objects = tuple(held.object for _, held in sorted(self._held.items()) if held.object is not None)
-        return Loaded(objects, secrets, tuple(self._findings), tuple(self._notes))
+        return Loaded(objects, secrets, tuple(self._findings), tuple(self._notes), self._callers)
 
 
 def _secret_value(value: Any, *, encoded: bool) -> bytes:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from turnout_cli.standalone.folder import Folder, Loaded
 from turnout_contract.api.provider import ModelProviderSpec
 from turnout_contract.schema.admission import Admission
@@ -42,7 +44,9 @@ def test_a_file_that_cannot_be_parsed_keeps_all_its_objects() -> None:
 def test_an_object_that_would_be_refused_keeps_its_last_good_version_and_its_neighbours_go_on() -> None:
     folder = _folder()
     _load(folder, {"a.yaml": _provider("one"), "b.yaml": _provider("two")})
-    loaded = _load(folder, {"a.yaml": _provider("one", "ftp://nowhere"), "b.yaml": _provider("two", "http://127.0.0.1:2/v1")})
+    loaded = _load(
+        folder, {"a.yaml": _provider("one", "ftp://nowhere"), "b.yaml": _provider("two", "http://127.0.0.1:2/v1")}
+    )
     assert _endpoints(loaded) == {"one": "http://127.0.0.1:1/v1", "two": "http://127.0.0.1:2/v1"}
     assert [(f.file, f.ref, f.path) for f in loaded.findings] == [("a.yaml", "ModelProvider/one", "spec.endpoint")]
 
@@ -63,7 +67,9 @@ def test_what_a_file_no_longer_holds_is_gone() -> None:
 def test_an_object_that_stands_in_two_files_is_taken_from_the_first_and_said() -> None:
     loaded = _load(_folder(), {"b.yaml": _provider("one", "http://127.0.0.1:2/v1"), "a.yaml": _provider("one")})
     assert _endpoints(loaded) == {"one": "http://127.0.0.1:1/v1"}
-    assert [str(finding) for finding in loaded.findings] == ["b.yaml: ModelProvider/one: stands in a.yaml too; that one is used"]
+    assert [str(finding) for finding in loaded.findings] == [
+        "b.yaml: ModelProvider/one: stands in a.yaml too; that one is used"
+    ]
 
 
 def test_secrets_are_read_from_data_and_string_data() -> None:
@@ -87,3 +93,31 @@ def test_kinds_of_others_are_left_out_and_said() -> None:
 def test_a_name_is_required() -> None:
     loaded = _load(_folder(), {"a.yaml": "kind: ModelRoute\nmetadata: {}"})
     assert [str(finding) for finding in loaded.findings] == ["a.yaml: ModelRoute: metadata.name: required"]
+
+
+CALLERS = "{apiVersion: turnout.dev/v1alpha1, kind: ModelGateway, metadata: {name: %s, namespace: default}, spec: %s}"
+GOOD_CALLERS = "{clients: [{name: a, team: a, keys: [{secretRef: {name: k, key: k}}]}]}"
+
+
+@pytest.mark.parametrize(
+    "text", [CALLERS % ("default", "{clients: [{name: a, rotues: []}]}"), CALLERS % ("other", GOOD_CALLERS), "{"]
+)
+def test_where_who_may_call_was_never_good_nobody_may(text: str) -> None:
+    folder = _folder()
+    files: dict[str, bytes | str] = {"gateway.yaml": text, "provider.yaml": _provider()}
+    assert _load(folder, files).why_closed("default")
+    assert _load(folder, {**files, "more.yaml": _provider("q")}).why_closed("default")
+    assert _load(folder, {**files, "gateway.yaml": CALLERS % ("default", GOOD_CALLERS)}).why_closed("default") is None
+    assert _load(folder, files).why_closed("default") is None or "other" in text
+
+
+def test_a_renamed_gateway_does_not_open_the_door() -> None:
+    folder = _folder()
+    assert _load(folder, {"g.yaml": CALLERS % ("default", GOOD_CALLERS)}).why_closed("default") is None
+    assert _load(folder, {"g.yaml": CALLERS % ("other", GOOD_CALLERS)}).why_closed("default")
+
+
+def test_a_new_file_that_cannot_be_read_closes_nothing() -> None:
+    folder = _folder()
+    _load(folder, {"provider.yaml": _provider()})
+    assert _load(folder, {"provider.yaml": _provider(), "new.yaml": "{"}).why_closed("default") is None
