@@ -189,7 +189,7 @@ def test_slow_clients_are_cut_off_and_hold_nobody_up(house: Gateway) -> None:
         with_body.sendall(head(house, 1000) + b"{")
         started = time.monotonic()
         assert house.ask("plain", "Beside fifty slow ones?").status == 200
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 9  # less than what the slow ones are given
         answer = answer_on(with_body)
         assert (answer.status, answer.error["code"]) == (408, "request_timeout")
         until("each is cut off", lambda: all(_is_closed(raw) for raw in heads), 30)

