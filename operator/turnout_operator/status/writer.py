@@ -16,8 +16,8 @@ from turnout_contract.api.meta import API_VERSION
 from turnout_contract.api.registry import KINDS
 from turnout_operator.kube import CONFLICT, FIELD_MANAGER, NOT_FOUND, ApiError, AsyncKube
 
-RATE = 20.0
-BURST = 100
+RATE = 100.0
+BURST = 200
 WORKERS = 4
 FIRST_RETRY = 0.5
 MOST_RETRY = 30.0
