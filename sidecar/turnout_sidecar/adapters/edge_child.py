@@ -29,6 +29,8 @@ PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each restart; the last one repeats. A process that was open for a while starts over at the first."""
 STEADY = 30.0
 CLOSE_LIMIT = 10.0
+TICK = 0.05
+"""Limits are noticed up to so many seconds late."""
 MODULE = "turnout_sidecar.adapters.edge_process"
 _ENVIRONMENT = (
     "HOME",
@@ -49,7 +51,8 @@ class EdgeChild:
     def __init__(self, directory: Path, dimension: int) -> None:
         self._directory = directory
         self._dimension = dimension
-        self._pending: dict[int, asyncio.Future[msgspec.Raw]] = {}
+        self._pending: dict[int, tuple[asyncio.Future[msgspec.Raw], float]] = {}  # with the moment when it is too late
+        self._tick: asyncio.TimerHandle | None = None
         self._number = 0
         self._transport: asyncio.Transport | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -90,14 +93,23 @@ class EdgeChild:
             raise StoreUnavailable("failed", f"cannot be encoded: {error}") from error
         loop = asyncio.get_running_loop()
         future: asyncio.Future[msgspec.Raw] = loop.create_future()
-        self._pending[number] = future
-        late = loop.call_later(limit, _too_late, future, limit)
+        self._pending[number] = future, loop.time() + limit
+        if self._tick is None:
+            self._tick = loop.call_later(TICK, self._expire)
         try:
             transport.write(data)
             return await future
         finally:
-            late.cancel()
             self._pending.pop(number, None)
+
+    def _expire(self) -> None:
+        """One timer for all that is in flight; most of it is answered before a timer of its own had been worth arming."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for future, late_at in self._pending.values():
+            if late_at <= now and not future.done():
+                future.set_exception(StoreUnavailable("timeout", "the engine took too long"))
+        self._tick = loop.call_later(TICK, self._expire) if self._pending else None
 
     async def close(self) -> None:
         """Let the process write everything and end; kill it when it takes too long."""
@@ -193,23 +205,19 @@ class EdgeChild:
         if reply.number == 0 and isinstance(reply, protocol.Failed):
             log.error("the cache engine cannot open its state: %s", reply.message)
             return
-        future = self._pending.get(reply.number)
-        if future is None or future.done():
+        asked = self._pending.get(reply.number)
+        if asked is None or asked[0].done():
             return
+        future = asked[0]
         if isinstance(reply, protocol.Done):
             future.set_result(reply.value)
         else:
             future.set_exception(StoreUnavailable("failed", reply.message))
 
     def _fail_all(self, why: str) -> None:
-        for future in self._pending.values():
+        for future, _ in self._pending.values():
             if not future.done():
                 future.set_exception(StoreUnavailable("failed", why))
-
-
-def _too_late(future: "asyncio.Future[msgspec.Raw]", limit: float) -> None:
-    if not future.done():
-        future.set_exception(StoreUnavailable("timeout", f"no answer in {limit} s"))
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

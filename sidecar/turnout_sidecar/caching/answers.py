@@ -122,7 +122,7 @@ def is_ambiguous(raw: bytes) -> bool:
     So it is where an object holds a member twice, and where a whole number is too large for the key to tell it from the next.
     """
     try:
-        json.loads(raw, object_pairs_hook=_once, parse_int=_exact)
+        _STRICT.decode(raw.decode())
     except (ValueError, RecursionError):
         return True
     return False
@@ -136,6 +136,9 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
 def _exact(digits: str) -> None:
     if len(digits) > _SURE_DIGITS and not -(2**63) <= int(digits) < 2**64:
         raise ValueError("a number of more than 64 bits")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_int=_exact)
 
 
 def replayed(kept: Kept, call_id: str, now_s: int) -> bytes:

@@ -8,7 +8,9 @@ left is not kept.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,6 +29,7 @@ log = logging.getLogger("turnout.cache")
 
 MAX_WAITING = 256
 MAX_WAITING_BYTES = 67_108_864
+AT_A_TIME = 8
 MAX_STREAM_BYTES = 2_097_152
 MAX_REQUEST_BYTES = 1_048_576
 """Of a request: it is read once more before its answer is kept, and the event loop waits for that."""
@@ -51,6 +54,9 @@ class Keeper:
         self._embedder = embedder
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._plain: deque[tuple[Exchange, Plan, Callable[[], bytes | None], int]] = deque()
+        self._at_plain = False
+        self._waiting = 0
         self._bytes = 0
         self.dropped = 0
         """Answers that were not kept because too many waited."""
@@ -80,18 +86,40 @@ class Keeper:
         if len(exchange.raw) > MAX_REQUEST_BYTES:
             return
         size += len(exchange.raw)
-        if len(self._tasks) >= MAX_WAITING or self._bytes + size > MAX_WAITING_BYTES:
+        if self._waiting >= MAX_WAITING or self._bytes + size > MAX_WAITING_BYTES:
             self.dropped += 1
             return
-        task = asyncio.get_running_loop().create_task(self._keep(exchange, plan, body), name="cache-keep")
-        self._tasks.add(task)
+        self._waiting += 1
         self._bytes += size
+        if plan.semantic and plan.vector is None:
+            self._start(self._keep_one(exchange, plan, body, size))
+            return
+        self._plain.append((exchange, plan, body, size))
+        if not self._at_plain:
+            self._at_plain = True
+            self._start(self._keep_plain())
 
-        def done(finished: asyncio.Task[None]) -> None:
-            self._tasks.discard(finished)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="cache-keep")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep_plain(self) -> None:
+        """What needs no vector waits for nothing, so one task keeps all of it, a few answers at a time."""
+        try:
+            while self._plain:
+                for _ in range(min(AT_A_TIME, len(self._plain))):
+                    await self._keep_one(*self._plain.popleft())
+                await asyncio.sleep(0)
+        finally:
+            self._at_plain = False
+
+    async def _keep_one(self, exchange: Exchange, plan: Plan, body: Callable[[], bytes | None], size: int) -> None:
+        try:
+            await self._keep(exchange, plan, body)
+        finally:
+            self._waiting -= 1
             self._bytes -= size
-
-        task.add_done_callback(done)
 
     async def _keep(self, exchange: Exchange, plan: Plan, read: Callable[[], bytes | None]) -> None:
         try:
