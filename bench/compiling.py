@@ -3,12 +3,11 @@
 import statistics
 import time
 
-from turnout_operator.compile import Defaults, Inputs, compile_namespace
-
 from bench.report import Figure, plain
 from bench.resources import cache, gateway, provider, route
 from turnout_contract.api.registry import TypedObject, decode
 from turnout_contract.snapshot import codec
+from turnout_operator.compile import Defaults, Inputs, compile_namespace
 
 ROUTES = 1000
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import uvloop
+
 from bench.load import Plan, run
 from bench.processes import free_port, started, wait_for_port
 

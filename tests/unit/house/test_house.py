@@ -97,7 +97,9 @@ def test_nothing_is_left_for_later() -> None:
 
 
 def test_what_is_committed_names_no_machine_and_no_registry() -> None:
-    forbidden = re.compile(r"/(?:work|root|home)/[a-z.]|files\.pythonhosted|pypi\.org/simple|registry\.npmjs|proxy\.golang")
+    forbidden = re.compile(
+        r"/(?:work|root|home)/[a-z.]|files\.pythonhosted|pypi\.org/simple|registry\.npmjs|proxy\.golang"
+    )
     broken = []
     for name in _committed():
         path = ROOT / name
