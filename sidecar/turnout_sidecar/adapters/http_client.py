@@ -22,6 +22,7 @@ from turnout_sidecar.adapters.http_message import Inflater, UnreadableEncoding, 
 from turnout_sidecar.adapters.http_pool import ConnectionPool, PoolLimits
 from turnout_sidecar.adapters.http_tls import TlsContexts
 from turnout_sidecar.adapters.http_watchdog import NEVER, Watchdog
+from turnout_sidecar.adapters.pieces import Pieces
 from turnout_sidecar.ports.upstream import (
     ConnectFailure,
     ReplyHeaders,
@@ -84,7 +85,7 @@ class HttpResponse:
         self, *, first_timeout: float | None = None, idle_timeout: float | None = None
     ) -> AsyncIterator[bytes]:
         """The body as it comes; see the port."""
-        return _Body(self, first_timeout, idle_timeout)
+        return Pieces(self, first_timeout, idle_timeout)
 
     async def next_piece(self, kind: TimeoutKind, timeout: float | None) -> bytes:
         """The next piece of the body, empty at its end; what `iter_any` is made of."""
@@ -131,29 +132,6 @@ class HttpResponse:
                 inflater.finish()
                 return b""
             inflater.feed(chunk)
-        return piece
-
-
-class _Body:
-    """What `iter_any` gives: a plain iterator, since an abandoned async generator is closed by nobody in time."""
-
-    __slots__ = ("_kind", "_next_timeout", "_response", "_timeout")
-
-    def __init__(self, response: HttpResponse, first_timeout: float | None, idle_timeout: float | None) -> None:
-        self._response = response
-        self._kind: TimeoutKind = "first-byte"
-        self._timeout = first_timeout
-        self._next_timeout = idle_timeout
-
-    def __aiter__(self) -> "_Body":
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece = await self._response.next_piece(self._kind, self._timeout)
-        if not piece:
-            raise StopAsyncIteration
-        self._kind = "idle"
-        self._timeout = self._next_timeout
         return piece
 
 
