@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from bench import compiling, edits, gateway
+from bench import caching, compiling, edits, gateway, soak
 from bench.processes import priority
 from bench.report import Figure, table
 
-SECTIONS = ("propagation", "compile", "gateway", "edits")
+SECTIONS = ("propagation", "compile", "gateway", "caching", "edits", "soak")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -35,7 +35,9 @@ def main(
         "propagation": lambda: propagation(changes),
         "compile": compiling.run,
         "gateway": lambda: gateway.run(rounds, seconds),
+        "caching": lambda: caching.run(rounds, seconds),
         "edits": lambda: edits.run(calls),
+        "soak": soak.run,
     }
     figures: list[Figure] = []
     with priority(nice):

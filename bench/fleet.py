@@ -161,7 +161,7 @@ def _side(contender: Contender, folder: Path, upstream: int) -> Iterator[Side]:
                 started("bench.otlp_sink", str(sink), core=LOAD_CORE, log=folder / "otlp.log")
             )
             wait_for_port(sink, receiver)
-        write(folder / "resources", upstream, otlp=sink, cached=contender.cached)
+        write(folder / "resources", upstream, otlp=sink, cached="Exact" if contender.cached else "")
         running = stack.enter_context(serve(folder, port, core=GATEWAY_CORE))
         yield Side(contender, port, running, sink)
 

@@ -62,17 +62,17 @@ def secret(name: str, value: str) -> dict[str, Any]:
     }
 
 
-def cache() -> dict[str, Any]:
-    """An exact cache over everything."""
-    return _object("CachePolicy", "default", {"mode": "Exact", "ttl": "1h"})
+def cache(mode: str = "Exact") -> dict[str, Any]:
+    """A cache over everything."""
+    return _object("CachePolicy", "default", {"mode": mode, "ttl": "1h"})
 
 
-def write(folder: Path, upstream: int, *, otlp: int | None, routes: int = 20, cached: bool = False) -> None:
-    """The whole configuration, as files."""
+def write(folder: Path, upstream: int, *, otlp: int | None, routes: int = 20, cached: str = "") -> None:
+    """The whole configuration, as files. `cached`: the mode of its CachePolicy; "" for none."""
     folder.mkdir(parents=True, exist_ok=True)
     base = [provider(upstream), gateway(otlp), secret("upstream", "sk-upstream"), secret("client", KEY)]
     if cached:
-        base.append(cache())
+        base.append(cache(cached))
     save(folder / "base.yaml", base)
     save(folder / "routes.yaml", [route("bench"), *(route(f"route-{n}") for n in range(routes - 1))])
 
