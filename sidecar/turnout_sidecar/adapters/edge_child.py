@@ -52,6 +52,7 @@ class EdgeChild:
         self._directory = directory
         self._dimension = dimension
         self._pending: dict[int, tuple[asyncio.Future[msgspec.Raw], float]] = {}  # with the moment when it is too late
+        self._unsent: list[bytes] = []
         self._tick: asyncio.TimerHandle | None = None
         self._number = 0
         self._transport: asyncio.Transport | None = None
@@ -96,11 +97,19 @@ class EdgeChild:
         self._pending[number] = future, loop.time() + limit
         if self._tick is None:
             self._tick = loop.call_later(TICK, self._expire)
+        self._unsent.append(data)
+        if len(self._unsent) == 1:
+            loop.call_soon(self._flush)
         try:
-            transport.write(data)
             return await future
         finally:
             self._pending.pop(number, None)
+
+    def _flush(self) -> None:
+        """What was asked for in one turn of the event loop leaves together: a write for each would wake the engine for each."""
+        data, self._unsent = b"".join(self._unsent), []
+        if self._transport is not None:
+            self._transport.write(data)
 
     def _expire(self) -> None:
         """One timer for all that is in flight; most of it is answered before a timer of its own had been worth arming."""

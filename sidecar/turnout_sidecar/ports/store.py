@@ -75,6 +75,7 @@ def _key_of(namespace: str, route: str, scope: str) -> str:
     return f"{_escape(namespace)}/{_escape(route)}/{_escape(scope)}"
 
 
+@functools.lru_cache(maxsize=4096)
 def _escape(text: str) -> str:
     return quote(text, safe="", errors="surrogatepass")
 
