@@ -9,7 +9,6 @@ counted, since a cache may lose entries but not time. Only look-ups move the bre
 import asyncio
 import contextlib
 import logging
-import weakref
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
@@ -70,21 +69,22 @@ class GuardedStore:
         self._write_s = write_s
         self._most_bytes = queue_bytes
         self._bytes = 0
-        self._queue: asyncio.Queue[tuple[Entry, np.ndarray | None]] = asyncio.Queue(queue)
+        self._most = queue
+        # An entry's id says which writer it falls to, so that its writes keep their order: the last put is what stays.
+        self._queues = tuple(asyncio.Queue[tuple[Entry, "np.ndarray | None"]]() for _ in range(WRITERS))
         self._writers: list[asyncio.Task[None]] = []
-        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self.breaker = breaker or Breaker(clock)
         self.counts = StoreCounts()
 
     async def start(self) -> None:
         """Begin to write what is put."""
         if not self._writers:
-            self._writers = [asyncio.create_task(self._write(), name="cache-writer") for _ in range(WRITERS)]
+            self._writers = [asyncio.create_task(self._write(queue), name="cache-writer") for queue in self._queues]
 
     @property
     def waiting(self) -> int:
         """Writes in the queue."""
-        return self._queue.qsize()
+        return sum(queue.qsize() for queue in self._queues)
 
     async def get(self, partition: str, exact_key: str) -> Entry | None:
         """See CacheStore."""
@@ -99,17 +99,18 @@ class GuardedStore:
     async def put(self, entry: Entry, vector: np.ndarray | None) -> None:
         """Queue it; never waits and never fails."""
         size = len(entry.answer)
-        if self._bytes + size > self._most_bytes or self._queue.full():
+        if self._bytes + size > self._most_bytes or self.waiting >= self._most:
             self.counts.writes_dropped += 1
             return
         self._bytes += size
-        self._queue.put_nowait((entry, vector))
+        self._queues[hash(entry.id) % WRITERS].put_nowait((entry, vector))
 
     async def flush(self, limit_s: float = CLOSE_S) -> bool:
         """Wait until all that was put is written, at most so long; whether it was."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                await self._queue.join()
+                for queue in self._queues:
+                    await queue.join()
                 return True
         return False
 
@@ -157,16 +158,14 @@ class GuardedStore:
         if self.breaker.openings > opened:
             log.warning("the cache store is left alone for a while: %s", why)
 
-    async def _write(self) -> None:
+    async def _write(self, queue: "asyncio.Queue[tuple[Entry, np.ndarray | None]]") -> None:
         while True:
-            entry, vector = await self._queue.get()
+            entry, vector = await queue.get()
             try:
-                # one entry's writes keep their order, whichever writers they fall to: the last put is what stays
-                async with self._turns.setdefault(entry.id, asyncio.Lock()):
-                    await self._write_one(entry, vector)
+                await self._write_one(entry, vector)
             finally:
                 self._bytes -= len(entry.answer)
-                self._queue.task_done()
+                queue.task_done()
 
     async def _write_one(self, entry: Entry, vector: np.ndarray | None) -> None:
         if self.breaker.state != "closed":
