@@ -69,6 +69,7 @@ class GuardedStore:
         self._write_s = write_s
         self._most_bytes = queue_bytes
         self._bytes = 0
+        self._waiting = 0
         self._most = queue
         # An entry's id says which writer it falls to, so that its writes keep their order: the last put is what stays.
         self._queues = tuple(asyncio.Queue[tuple[Entry, "np.ndarray | None"]]() for _ in range(WRITERS))
@@ -84,7 +85,7 @@ class GuardedStore:
     @property
     def waiting(self) -> int:
         """Writes in the queue."""
-        return sum(queue.qsize() for queue in self._queues)
+        return self._waiting
 
     async def get(self, partition: str, exact_key: str) -> Entry | None:
         """See CacheStore."""
@@ -99,10 +100,11 @@ class GuardedStore:
     async def put(self, entry: Entry, vector: np.ndarray | None) -> None:
         """Queue it; never waits and never fails."""
         size = len(entry.answer)
-        if self._bytes + size > self._most_bytes or self.waiting >= self._most:
+        if self._bytes + size > self._most_bytes or self._waiting >= self._most:
             self.counts.writes_dropped += 1
             return
         self._bytes += size
+        self._waiting += 1
         self._queues[hash(entry.id) % WRITERS].put_nowait((entry, vector))
 
     async def flush(self, limit_s: float = CLOSE_S) -> bool:
@@ -161,6 +163,7 @@ class GuardedStore:
     async def _write(self, queue: "asyncio.Queue[tuple[Entry, np.ndarray | None]]") -> None:
         while True:
             entry, vector = await queue.get()
+            self._waiting -= 1
             try:
                 await self._write_one(entry, vector)
             finally:
