@@ -15,6 +15,7 @@ from typing import IO
 import msgspec
 
 TICK = os.sysconf("SC_CLK_TCK")
+_AUTOGROUP = "/proc/{}/autogroup"  # absent or empty where the kernel does not schedule sessions as groups
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -129,14 +130,15 @@ def priority(nice: int) -> Iterator[None]:
 
 
 def _group_nice() -> int:
+    """The nice value of this session's group; 0 where the kernel keeps none (no file, or an empty one)."""
     with contextlib.suppress(OSError, ValueError):
-        return int(Path("/proc/self/autogroup").read_text().split()[-1])
+        return int((Path(_AUTOGROUP.format("self")).read_text().split() or ["0"])[-1])
     return 0
 
 
 def _set_group_nice(pid: str | int, nice: int) -> None:
-    path = Path(f"/proc/{pid}/autogroup")
-    if path.exists():
+    path = Path(_AUTOGROUP.format(pid))
+    if path.exists() and path.read_text().strip():
         path.write_text(str(nice))
 
 

@@ -4,10 +4,12 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import uvloop
 
+from bench import processes
 from bench.load import Plan, run
 from bench.processes import free_port, started, wait_for_port
 
@@ -65,3 +67,15 @@ def test_a_process_that_was_started_is_gone_after() -> None:
         pid = running.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("content", ["", "\n", None, "/autogroup-7 nice 3\n"])
+def test_a_process_starts_whether_or_not_sessions_are_scheduled_as_groups(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_AUTOGROUP", str(tmp_path / "autogroup-{}"))
+    if content is not None:
+        (tmp_path / "autogroup-self").write_text(content)
+    with processes.priority(1), started("bench.upstream", str(port := free_port())) as running:
+        wait_for_port(port, running)
+        assert running.alive()
