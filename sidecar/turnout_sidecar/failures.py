@@ -27,6 +27,9 @@ RATE_LIMITED = "RateLimited"
 SERVER_ERROR = "ServerError"
 FIRST_TOKEN_TIMEOUT = "FirstTokenTimeout"  # noqa: S105  the name of a reason
 
+INTERNAL = "internal"
+"""The label of what no stage foresaw: a fault of the gateway, and no caller's or provider's."""
+
 _TOO_MANY = 429
 _REQUEST_TIMEOUT = 408
 _CREDENTIALS = frozenset({401, 402, 403, 407})

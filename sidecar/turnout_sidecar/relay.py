@@ -6,18 +6,24 @@ then is counted as an estimate.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 
 from turnout_sidecar.exchange import usage as money
 from turnout_sidecar.exchange.call import Attempt, Exchange
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.usage import Usage
+from turnout_sidecar.failures import INTERNAL
+from turnout_sidecar.faults import place
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.upstream import UpstreamError, UpstreamResponse, UpstreamTimeout
 from turnout_sidecar.wire import openai_errors, tokens
-from turnout_sidecar.wire.openai import NotAnAnswer, StreamTap
+from turnout_sidecar.wire.canonical import NotAnAnswer
+from turnout_sidecar.wire.openai import StreamTap
 
 LINGER_SECONDS = 0.25
+
+_LOG = logging.getLogger("turnout.gateway")
 
 
 class Relay:
@@ -65,6 +71,10 @@ class Relay:
                 await self._finish()
         except (UpstreamError, NotAnAnswer) as error:
             return await self._broken(error)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:  # noqa: BLE001  boundary: whatever was not foreseen ends as any other broken stream
+            return await self._failed(error)
         except BaseException:
             await self.aclose()
             raise
@@ -125,6 +135,14 @@ class Relay:
             )
         what = "sent an answer that cannot be read" if isinstance(error, NotAnAnswer) else "broke off its answer"
         return openai_errors.frame(CallError(502, "upstream_incomplete", f"{backend} {what}."))
+
+    async def _failed(self, error: Exception) -> bytes:
+        """The event that says that the gateway itself is at fault."""
+        _LOG.error("the stream of call %s failed: %s", self._exchange.id, place(error))
+        self._settle(INTERNAL)
+        await self._reply.close()
+        message = f"Something went wrong in the gateway (request {self._exchange.id})."
+        return openai_errors.frame(CallError(500, "internal_error", message))
 
     def _settle(self, error: str | None) -> None:
         self._over = True

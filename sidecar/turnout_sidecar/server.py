@@ -11,7 +11,6 @@ import asyncio
 import functools
 import logging
 import os
-import traceback
 from collections.abc import Callable
 
 import msgspec
@@ -25,6 +24,7 @@ from turnout_sidecar import pipeline, reply
 from turnout_sidecar.endpoints import CHECKS, MODELS, SERVED
 from turnout_sidecar.exchange.call import Endpoint, Exchange, Proceed, Stage
 from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.faults import place
 from turnout_sidecar.front import Front
 from turnout_sidecar.intake import IntakeLimits, read_body
 from turnout_sidecar.ports.clock import Clock, Dice, SystemClock, system_dice
@@ -228,12 +228,16 @@ class Gateway:
         except CallError as error:
             return reply.failed(exchange, error)
         except Exception as error:  # noqa: BLE001  boundary: whatever no stage foresaw
-            _LOG.error("call %s failed: %s", exchange.id, _place(error))
+            _LOG.error("call %s failed: %s", exchange.id, place(error))
             message = f"Something went wrong in the gateway (request {exchange.id})."
             return reply.failed(exchange, CallError(500, "internal_error", message))
         if response.stream is None:
             return reply.whole(exchange, response)
-        return await reply.stream(request, exchange, response, response.stream, last=self._draining)
+        try:
+            return await reply.stream(request, exchange, response, response.stream, last=self._draining)
+        except Exception as error:
+            _LOG.error("the stream of call %s failed: %s", exchange.id, place(error))
+            raise
 
     def _refusal(self, request: web.BaseRequest, runtime: Runtime | None, *, known: bool) -> CallError | None:
         """Why there will be no call, if there will be none."""
@@ -251,10 +255,3 @@ class Gateway:
             return CallError(404, "unknown_url", f"Unknown request URL: {method} {path[:128]}.")
         message = f"{path} takes {allowed}, not {method}."
         return CallError(405, "method_not_allowed", message, headers={"allow": allowed})
-
-
-def _place(error: Exception) -> str:
-    """What happened and where, without the message, which may quote what a caller sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-4:]))  # noqa: PTH119
-    return f"{type(error).__name__} at {where}"

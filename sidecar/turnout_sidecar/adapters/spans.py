@@ -114,7 +114,7 @@ class SpanWriter:
             exchange.received_unix_ns + trace.ended_ns - exchange.received_ns,
             fields,
             flags=otlp.LOCAL_PARENT if parent is None else otlp.REMOTE_PARENT,
-            code=otlp.ERROR if status >= SERVER_ERRORS else otlp.UNSET,
+            code=otlp.ERROR if status >= SERVER_ERRORS or _broke_off(exchange) else otlp.UNSET,
         )
 
     def _client(self, exchange: Exchange, attempt: Attempt, trace: Trace, beginning: bytes, shared: bytes) -> bytes:
@@ -152,3 +152,8 @@ class SpanWriter:
             fields_of.short(attempt.finish_reasons),
         )
         return self._outcomes.get(key) or self._outcomes.put(key, b"".join(fields_of.outcome(attempt, stream=stream)))
+
+
+def _broke_off(exchange: Exchange) -> bool:
+    """A stream that ended with an error after its 200; one that was left is no error of the server's."""
+    return exchange.aborted and not exchange.client_gone

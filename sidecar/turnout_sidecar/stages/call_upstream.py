@@ -14,7 +14,7 @@ from turnout_sidecar.exchange import usage as money
 from turnout_sidecar.exchange.call import Attempt, Exchange, Response
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.usage import Usage
-from turnout_sidecar.failures import Failure
+from turnout_sidecar.failures import INTERNAL, Failure
 from turnout_sidecar.ports.clock import Clock, Dice
 from turnout_sidecar.ports.upstream import Upstream, UpstreamError, UpstreamResponse
 from turnout_sidecar.relay import Relay, complete
@@ -22,7 +22,8 @@ from turnout_sidecar.retry import RetryBudgets, wait_seconds
 from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.upstream_call import returned_headers, upstream_request
 from turnout_sidecar.wire import tokens
-from turnout_sidecar.wire.openai import NotAnAnswer, StreamTap, estimate_output, read_unary
+from turnout_sidecar.wire.canonical import NotAnAnswer
+from turnout_sidecar.wire.openai import StreamTap, estimate_output, read_unary
 
 CONNECT_SECONDS = 5.0
 LONG_WAIT_SECONDS = 2.0  # rather another backend than a longer wait
@@ -95,8 +96,9 @@ class CallUpstream:
         except CallError as error:
             self._end(attempt, error.code, None)
             raise
-        except BaseException:
-            self._end(attempt, "client_gone", _input_only(exchange))
+        except BaseException as error:
+            gone = isinstance(error, asyncio.CancelledError)
+            self._end(attempt, "client_gone" if gone else INTERNAL, _input_only(exchange))
             exchange.usage = attempt.usage
             raise
         if isinstance(outcome, Failure):

@@ -180,6 +180,18 @@ def test_a_call_that_failed_has_an_error_on_its_server_span() -> None:
     assert said(server)["error.type"] == "upstream_timeout"
 
 
+def test_a_stream_that_broke_off_is_an_error_of_the_server_and_one_that_was_left_is_not() -> None:
+    exchange = call()
+    attempt(exchange)
+    exchange.status, exchange.error, exchange.aborted = 200, "stream_broken", True
+
+    assert spans_of(exchange)[0].status.code == Status.STATUS_CODE_ERROR
+
+    exchange.error, exchange.client_gone = "client_gone", True
+
+    assert spans_of(exchange)[0].status.code == Status.STATUS_CODE_UNSET
+
+
 def test_a_call_that_the_caller_got_wrong_is_no_error_of_the_server() -> None:
     exchange = call()
     exchange.route = exchange.rule = exchange.caller = None
