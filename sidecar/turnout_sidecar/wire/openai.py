@@ -16,6 +16,7 @@ import orjson
 
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire import tokens
+from turnout_sidecar.wire.canonical import NotAnAnswer
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 MAX_COUNT = 10**12
@@ -50,10 +51,6 @@ class Facts(msgspec.Struct, frozen=True):
     model: str | None = None
     id: str | None = None
     finish_reasons: tuple[str, ...] = ()
-
-
-class NotAnAnswer(ValueError):  # noqa: N818  says what it is
-    """A reply that should be JSON and is not, or a stream that is none."""
 
 
 def read_unary(body: bytes) -> Facts:

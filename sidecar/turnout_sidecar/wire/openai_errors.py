@@ -7,21 +7,14 @@ shown to a caller.
 
 from typing import Any
 
-import msgspec
 import orjson
 
 from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.wire.canonical import ProviderError
+
+__all__ = ["MAX_MESSAGE", "ProviderError", "body", "frame", "of_object", "read"]
 
 MAX_MESSAGE = 4096
-
-
-class ProviderError(msgspec.Struct, frozen=True):
-    """What a provider said of an error. Empty: nothing that can be read."""
-
-    message: str = ""
-    type: str = ""
-    code: str = ""
-    param: str | None = None
 
 
 def body(error: CallError) -> bytes:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.retry import read_retry_after, wait_seconds
 from turnout_sidecar.wire import tokens
-from turnout_sidecar.wire.openai import NotAnAnswer, StreamTap, read_unary, read_usage
+from turnout_sidecar.wire.canonical import NotAnAnswer
+from turnout_sidecar.wire.openai import StreamTap, read_unary, read_usage
 
 NOW = 1_800_000_000_000_000_000
 
