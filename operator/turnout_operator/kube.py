@@ -9,16 +9,17 @@ may ask again; every failure is an `ApiError`, with status 0 where there was no 
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 from urllib.parse import urlencode
 
 import kubernetes
 import urllib3
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 APPLY = "application/apply-patch+yaml"
 FIELD_MANAGER = "turnout"
@@ -121,59 +122,46 @@ def _refusal(status: int, content: bytes) -> ApiError:
     return ApiError(status, str(parsed.get("reason") or "Unknown"), str(parsed.get("message") or ""))
 
 
-def list_all(kube: Kube, path: str, *, chunk: int = 500, selector: str = "") -> Iterator[Json]:
-    """Every object of a list, fetched in chunks. Raises ApiError (410 where the list went stale between two chunks)."""
-    query = {"limit": str(chunk)}
-    if selector:
-        query["labelSelector"] = selector
+class Options(TypedDict, total=False):
+    """What `Kube.request` takes beside method and path."""
+
+    query: Mapping[str, str] | None
+    body: Json | None
+    content_type: str
+    seconds: float
+
+
+def _listed(kube: Kube, path: str, selector: str, chunk: int) -> list[Json]:
+    query = {"limit": str(chunk), **({"labelSelector": selector} if selector else {})}
+    items: list[Json] = []
     while True:
         page = kube.request("GET", path, query=query, seconds=60.0)
-        yield from page.get("items") or ()
+        items += page.get("items") or ()
         token = (page.get("metadata") or {}).get("continue")
         if not token:
-            return
+            return items
         query["continue"] = token
-
-
-def apply(kube: Kube, path: str, body: Json, *, manager: str, force: bool = True) -> Json:
-    """Server-side apply. Raises ApiError (409 where another manager owns a field, or the uid is another)."""
-    query = {"fieldManager": manager, "force": str(force).lower()}
-    return kube.request("PATCH", path, query=query, body=body, content_type=APPLY)
 
 
 class AsyncKube:
     """A `Kube` for the event loop: each request in a thread of the given executor."""
 
     def __init__(self, kube: Kube, executor: Executor) -> None:
-        self.kube = kube
+        self._kube = kube
         self._executor = executor
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Json | None = None,
-        content_type: str = "application/json",
-        seconds: float = 10.0,
-    ) -> Json:
+    async def request(self, method: str, path: str, **options: Unpack[Options]) -> Json:
         """See `Kube.request`; does not block."""
-        call = partial(
-            self.kube.request, method, path, query=query, body=body, content_type=content_type, seconds=seconds
-        )
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        return await self._in_thread(partial(self._kube.request, method, path, **options))
 
     async def apply(self, path: str, body: Json, *, manager: str, force: bool = True) -> Json:
-        """See `apply`; does not block."""
+        """Server-side apply. Raises ApiError (409 where another manager owns a field, or the uid is another)."""
         query = {"fieldManager": manager, "force": str(force).lower()}
         return await self.request("PATCH", path, query=query, body=body, content_type=APPLY)
 
-    async def list_all(self, path: str, *, selector: str = "") -> list[Json]:
-        """See `list_all`; does not block."""
-        call = partial(_listed, self.kube, path, selector)
+    async def list_all(self, path: str, *, selector: str = "", chunk: int = 500) -> list[Json]:
+        """Every object of a list, fetched in chunks. Raises ApiError (410 where the list went stale between two)."""
+        return await self._in_thread(partial(_listed, self._kube, path, selector, chunk))
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
-
-
-def _listed(kube: Kube, path: str, selector: str) -> list[Json]:
-    return list(list_all(kube, path, selector=selector))

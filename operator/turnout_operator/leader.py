@@ -20,10 +20,11 @@ from turnout_operator.kube import ApiError
 from turnout_operator.metrics import Metrics
 from turnout_operator.publish.collections import CollectionKeeper
 from turnout_operator.publish.publisher import Publisher
-from turnout_operator.queue import DebounceQueue, Work
+from turnout_operator.queue import Work
 from turnout_operator.settings import OperatorSettings
 from turnout_operator.status.engine import Standing, StatusEngine
 from turnout_operator.store import Store
+from turnout_operator.work_queue import WorkQueue
 from turnout_operator.workloads.keeper import WorkloadKeeper
 
 FRESHEN_SECONDS = 10.0
@@ -66,8 +67,7 @@ class Leader:
         self._metrics = metrics
         self._freshen = freshen
         self._fresh = freshen is None
-        self._queue = DebounceQueue(quiet=settings.debounce.quiet, most=settings.debounce.most)
-        self._woken = asyncio.Event()
+        self._queue = WorkQueue(quiet=settings.debounce.quiet, most=settings.debounce.most, monotonic=monotonic)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
         self._changed_at: dict[str, tuple[str, float]] = {}
         self._terms = 0
@@ -78,10 +78,8 @@ class Leader:
         """They must be compiled again; nothing while we do not lead, since a new term compiles everything."""
         if self._epoch() is None:
             return
-        now = self._monotonic()
         for namespace in namespaces:
-            self._queue.mark(namespace, now)
-        self._woken.set()
+            self._queue.mark(namespace)
 
     def everything(self) -> None:
         """Every namespace must be compiled again."""
@@ -116,17 +114,10 @@ class Leader:
     async def run(self) -> None:
         """Compile what is dirty, until cancelled."""
         while True:
-            self._woken.clear()
-            due_at = self._queue.next_at()
-            delay = None if due_at is None else max(0.0, due_at - self._monotonic())
-            try:
-                async with asyncio.timeout(delay):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+            await self._queue.wait()
             if not self._fresh and len(self._queue):
                 await self._look_anew()
-            for work in self._queue.take(self._monotonic()):
+            for work in self._queue.take():
                 await self._work(work)
             self._metrics.queued.set(len(self._queue))
 
@@ -153,7 +144,7 @@ class Leader:
             self._metrics.compile_failures.inc()
             _log.exception("namespace %s could not be compiled: its gateways keep what they have", work.key)
         finally:
-            self._queue.done(work.key, self._monotonic(), failed=failed)
+            self._queue.done(work.key, failed=failed)
 
     async def _compile(self, work: Work) -> None:
         namespace, term = work.key, self._terms

@@ -19,10 +19,10 @@ from turnout_contract.api.gateway import GatewayReport
 from turnout_contract.api.meta import Condition
 from turnout_operator.compile import Verdict
 from turnout_operator.publish.registry import GatewayView
-from turnout_operator.queue import DebounceQueue
 from turnout_operator.status.conditions import Scene, conditions, same
 from turnout_operator.status.writer import Write
 from turnout_operator.store import Store, Stored
+from turnout_operator.work_queue import WorkQueue
 
 QUIET = 0.1
 MOST = 0.5
@@ -83,8 +83,7 @@ class StatusEngine:
         self._standing: dict[str, Standing] = {}
         self._trouble: dict[str, str] = {}
         self._overlays: dict[str, _Overlay] = {}
-        self._queue = DebounceQueue(quiet=QUIET, most=MOST)
-        self._woken = asyncio.Event()
+        self._queue = WorkQueue(quiet=QUIET, most=MOST, monotonic=monotonic)
 
     # --- what happens
 
@@ -106,8 +105,7 @@ class StatusEngine:
 
     def mark(self, namespace: str) -> None:
         """Its statuses may be other ones now."""
-        self._queue.mark(namespace, self._monotonic())
-        self._woken.set()
+        self._queue.mark(namespace)
 
     def mark_all(self) -> None:
         """All of them may: a moment has come."""
@@ -126,17 +124,10 @@ class StatusEngine:
     async def run(self) -> None:
         """Recompute what is marked, until cancelled."""
         while True:
-            self._woken.clear()
-            due_at = self._queue.next_at()
-            delay = None if due_at is None else max(0.0, due_at - self._monotonic())
-            try:
-                async with asyncio.timeout(delay):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
-            for work in self._queue.take(self._monotonic()):
+            await self._queue.wait()
+            for work in self._queue.take():
                 self.refresh(work.key)
-                self._queue.done(work.key, self._monotonic())
+                self._queue.done(work.key)
                 await asyncio.sleep(0)
 
     def refresh(self, namespace: str) -> None:

@@ -9,8 +9,8 @@ import logging
 from collections.abc import Callable
 
 from turnout_operator.kube import ApiError
-from turnout_operator.queue import DebounceQueue
 from turnout_operator.settings import GatewayDefaults
+from turnout_operator.work_queue import WorkQueue
 from turnout_operator.workloads.reconcile import Reconciler
 from turnout_operator.workloads.render import Facts, render
 
@@ -39,18 +39,16 @@ class WorkloadKeeper:
         self._leading = leading
         self._exists = exists
         self._trouble = trouble
-        self._monotonic = monotonic
         self._failed = failed
         self._wanted: dict[str, Facts | None] = {}
         self._leftovers: set[str] = set()
-        self._queue = DebounceQueue(quiet=QUIET, most=MOST)
-        self._woken = asyncio.Event()
+        self._queue = WorkQueue(quiet=QUIET, most=MOST, monotonic=monotonic)
 
     def want(self, namespace: str, facts: Facts | None) -> None:
         """The namespace is to have these workloads; None: none."""
         if namespace not in self._wanted or self._wanted[namespace] != facts:
             self._wanted[namespace] = facts
-            self._mark(namespace)
+            self._queue.mark(namespace)
 
     def leftover(self, namespace: str) -> None:
         """Something of ours is in the namespace, and nothing was said of it in this term: whatever is wanted will be done."""
@@ -68,7 +66,7 @@ class WorkloadKeeper:
     def again(self) -> None:
         """Look at all of them again."""
         for namespace in self._wanted:
-            self._mark(namespace)
+            self._queue.mark(namespace)
 
     def forget(self) -> None:
         """We do not lead."""
@@ -81,20 +79,9 @@ class WorkloadKeeper:
         gate = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
             while True:
-                self._woken.clear()
-                for work in self._queue.take(self._monotonic()):
+                await self._queue.wait()
+                for work in self._queue.take():
                     group.create_task(self._reconcile(work.key, gate), name=f"workloads-{work.key}")
-                due_at = self._queue.next_at()
-                delay = None if due_at is None else max(0.0, due_at - self._monotonic())
-                try:
-                    async with asyncio.timeout(delay):
-                        await self._woken.wait()
-                except TimeoutError:
-                    pass
-
-    def _mark(self, namespace: str) -> None:
-        self._queue.mark(namespace, self._monotonic())
-        self._woken.set()
 
     async def _reconcile(self, namespace: str, gate: asyncio.Semaphore) -> None:
         failed = False
@@ -106,8 +93,7 @@ class WorkloadKeeper:
             self._failed()
             _log.warning("workloads of %s: %s", namespace, error)
         finally:
-            self._queue.done(namespace, self._monotonic(), failed=failed)
-            self._woken.set()
+            self._queue.done(namespace, failed=failed)
 
     async def _once(self, namespace: str) -> None:
         if not self._leading() or namespace not in self._wanted or not self._exists(namespace):
