@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.ports.upstream import (
     ConnectFailure,
     UpstreamBodyTooLarge,
@@ -21,6 +22,7 @@ from turnout_sidecar.ports.upstream import (
 )
 from turnout_sidecar.retry import read_retry_after
 from turnout_sidecar.wire import openai_errors
+from turnout_sidecar.wire.openai_errors import ProviderError
 
 CONNECT_FAILURE = "ConnectFailure"
 RATE_LIMITED = "RateLimited"
@@ -33,7 +35,28 @@ INTERNAL = "internal"
 _TOO_MANY = 429
 _REQUEST_TIMEOUT = 408
 _CREDENTIALS = frozenset({401, 402, 403, 407})
+_FIRST_ERROR = 400
+_FIRST_SERVER_ERROR = 500
+_DIGITS = 3
 _ELSEWHERE = frozenset({401, 402, 404, 408, 429})  # another backend may do better; 403 may be a refusal
+_MEANT = {
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "rate_limited": 429,
+    "too_many_requests": 429,
+    "insufficient_quota": 429,
+    "invalid_request_error": 400,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+    "content_policy_violation": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "permission_error": 403,
+    "permission_denied": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+}
+"""Words in an error's `code` or `type`, and the status that goes with them elsewhere."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -45,6 +68,7 @@ class Failure(msgspec.Struct, frozen=True):
     retry_after: float | None = None  # seconds
     goes_on: bool = True  # a Failover goes to the next backend, a Weighted draws again
     may_have_worked: bool = False  # the provider may have charged for it
+    reported: Usage | None = None  # what it says to have used
 
 
 def of_exception(error: UpstreamError, backend: str, *, stream: bool) -> Failure:
@@ -74,27 +98,41 @@ def _of_timeout(error: UpstreamTimeout, backend: str, *, stream: bool) -> Failur
 def of_status(status: int, headers: Mapping[str, str], body: bytes, backend: str, now_unix_ns: int) -> Failure:
     """The provider answered with an error."""
     label = str(status)
-    if status < 400 or status >= 500:  # noqa: PLR2004  a redirect is no answer either
+    if not _FIRST_ERROR <= status < _FIRST_SERVER_ERROR:  # a redirect is no answer either
         after = _retry_after(headers, now_unix_ns)
         return Failure(label, _bad_gateway(backend, f"answered {status}"), SERVER_ERROR, after)
     if status in _CREDENTIALS:
-        refused = CallError(502, "upstream_refused", f"{backend} refused the gateway's own credentials ({status}).")
-        return Failure(label, refused, goes_on=status in _ELSEWHERE)
-    if status == _REQUEST_TIMEOUT:
-        return Failure(label, _timeout(backend, "answered 408"), SERVER_ERROR)
-    said = openai_errors.read(body)
-    if status == _TOO_MANY:
-        return _rate_limited(said, backend, _retry_after(headers, now_unix_ns))
-    message = said.message or f"{backend} answered {status}."
-    error = CallError(status, said.code or "upstream_error", message, param=said.param, kind=said.type or None)
-    return Failure(label, error, goes_on=status in _ELSEWHERE)
+        return _bad_credentials(status, backend)
+    return _refused(status, openai_errors.read(body), backend, _retry_after(headers, now_unix_ns))
 
 
-def of_event(error: object, backend: str) -> Failure:
-    """The first event of a stream is an error."""
-    said = openai_errors.of_object(error)
-    what = f"ended its stream with an error: {said.message}" if said.message else "ended its stream with an error"
-    return Failure("stream_error", _bad_gateway(backend, what), SERVER_ERROR, may_have_worked=True)
+def of_error(
+    said: ProviderError, headers: Mapping[str, str], backend: str, now_unix_ns: int, *, reported: Usage | None = None
+) -> Failure:
+    """A 200 whose body, or whose first event, is an error. What it says of its status counts; a server's error if nothing.
+
+    `reported`: usage that it named none the less.
+    """
+    status = _meant(said)
+    after = _retry_after(headers, now_unix_ns)
+    if status in _CREDENTIALS:
+        failure = _bad_credentials(status, backend)
+    elif _FIRST_ERROR <= status < _FIRST_SERVER_ERROR:
+        failure = _refused(status, said, backend, after)
+    else:
+        what = f"answered with an error: {said.message}" if said.message else "answered with an error"
+        failure = Failure("error_answer", _bad_gateway(backend, what), SERVER_ERROR, after)
+    return failure if reported is None else msgspec.structs.replace(failure, reported=reported)
+
+
+def _meant(said: ProviderError) -> int:
+    """The status that an error would have had; 0 where it does not say."""
+    for word in (said.code.lower(), said.type.lower()):
+        if word in _MEANT:
+            return _MEANT[word]
+        if len(word) == _DIGITS and word.isascii() and word.isdigit():
+            return int(word)
+    return 0
 
 
 def not_an_answer(backend: str, why: str) -> Failure:
@@ -104,7 +142,23 @@ def not_an_answer(backend: str, why: str) -> Failure:
     )
 
 
-def _rate_limited(said: openai_errors.ProviderError, backend: str, after: float | None) -> Failure:
+def _bad_credentials(status: int, backend: str) -> Failure:
+    refused = CallError(502, "upstream_refused", f"{backend} refused the gateway's own credentials ({status}).")
+    return Failure(str(status), refused, goes_on=status in _ELSEWHERE)
+
+
+def _refused(status: int, said: ProviderError, backend: str, after: float | None) -> Failure:
+    """A 4xx in the provider's words."""
+    if status == _REQUEST_TIMEOUT:
+        return Failure(str(status), _timeout(backend, "answered 408"), SERVER_ERROR)
+    if status == _TOO_MANY:
+        return _rate_limited(said, backend, after)
+    message = said.message or f"{backend} answered {status}."
+    error = CallError(status, said.code or "upstream_error", message, param=said.param, kind=said.type or None)
+    return Failure(str(status), error, goes_on=status in _ELSEWHERE)
+
+
+def _rate_limited(said: ProviderError, backend: str, after: float | None) -> Failure:
     headers = {} if after is None else {"retry-after": str(math.ceil(after))}
     message = said.message or f"{backend} takes no more calls now (429)."
     code = said.code or "rate_limit_exceeded"

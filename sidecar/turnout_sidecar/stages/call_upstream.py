@@ -8,6 +8,7 @@ backend where there is one, and by waiting where there is none and the deadline 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from turnout_sidecar import failures, routing
 from turnout_sidecar.exchange import usage as money
@@ -21,7 +22,7 @@ from turnout_sidecar.relay import Relay, complete
 from turnout_sidecar.retry import RetryBudgets, wait_seconds
 from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.upstream_call import returned_headers, upstream_request
-from turnout_sidecar.wire import tokens
+from turnout_sidecar.wire import openai_errors, tokens
 from turnout_sidecar.wire.canonical import NotAnAnswer
 from turnout_sidecar.wire.openai import StreamTap, estimate_output, read_unary
 
@@ -104,7 +105,8 @@ class CallUpstream:
         if isinstance(outcome, Failure):
             outcome.error.rewrite(backend.end.without_credentials)
             attempt.retry_after = outcome.retry_after
-            self._end(attempt, outcome.label, _input_only(exchange) if outcome.may_have_worked else None)
+            guessed = _input_only(exchange) if outcome.may_have_worked else None
+            self._end(attempt, outcome.label, outcome.reported or guessed)
         return outcome
 
     async def _send(
@@ -130,6 +132,8 @@ class CallUpstream:
     def _whole(self, exchange: Exchange, attempt: Attempt, reply: UpstreamResponse, body: bytes) -> Response | Failure:
         try:
             facts = read_unary(body)
+            if facts.error is not None:
+                return self._error(attempt, reply, facts.error, facts.usage)
             usage = facts.usage
             if usage is None or usage.input is None or usage.output is None:
                 usage = complete(usage, exchange, estimate_output(body))
@@ -169,7 +173,7 @@ class CallUpstream:
             raise
         if tap.error is not None and not tap.began:
             await reply.close()
-            return failures.of_event(tap.error, attempt.name)
+            return self._error(attempt, reply, tap.error, tap.usage)
         attempt.first_token_ns = self._clock.monotonic_ns()
         headers = returned_headers(reply.headers)
         headers["content-type"] = "text/event-stream; charset=utf-8"
@@ -177,6 +181,11 @@ class CallUpstream:
         hide = backend.end.without_credentials
         relay = Relay(exchange, attempt, reply, pieces, tap, first, self._clock, hide)
         return Response(reply.status, headers=headers, stream=relay)
+
+    def _error(self, attempt: Attempt, reply: UpstreamResponse, error: Any, reported: Usage | None) -> Failure:
+        """An error where an answer should be."""
+        said = openai_errors.of_object(error)
+        return failures.of_error(said, reply.headers, attempt.name, self._clock.unix_ns(), reported=reported)
 
     def _left(self, deadline: int) -> float:
         return max(0.001, (deadline - self._clock.monotonic_ns()) / 1e9)

@@ -39,6 +39,8 @@ class _Reply(msgspec.Struct):
     model: Any = None
     usage: Any = None
     choices: list[_Choice] | None = None
+    error: Any = None
+    object: Any = None
 
 
 _REPLY = msgspec.json.Decoder(_Reply)
@@ -51,6 +53,8 @@ class Facts(msgspec.Struct, frozen=True):
     model: str | None = None
     id: str | None = None
     finish_reasons: tuple[str, ...] = ()
+    error: Any = None
+    """What stands in the place of an answer: some providers say 200 and mean none."""
 
 
 def read_unary(body: bytes) -> Facts:
@@ -63,6 +67,8 @@ def read_unary(body: bytes) -> Facts:
         raise NotAnAnswer("the reply is not JSON") from error
     except RecursionError as error:
         raise NotAnAnswer("the reply is nested too deeply") from error
+    if reply.error or reply.object == "error":
+        return _facts(_lenient(body))
     reasons = [choice.finish_reason for choice in reply.choices or ()]
     return Facts(
         usage=read_usage(reply.usage),
@@ -207,12 +213,13 @@ class StreamTap:
             self.model = _text(chunk.get("model"))
         if self.id is None:
             self.id = _text(chunk.get("id"))
-        if chunk.get("error"):
-            self.error = chunk["error"]
-            return True
         usage = read_usage(chunk.get("usage"))
         if usage is not None:
             self.usage = usage if self.usage is None else self.usage.merge(usage)
+        error = _error(chunk)
+        if error is not None:
+            self.error = error
+            return True
         choices = chunk.get("choices")
         if not choices:
             return not (self._strip and usage is not None)
@@ -252,7 +259,13 @@ def _facts(reply: dict[str, Any]) -> Facts:
         model=_text(reply.get("model")),
         id=_text(reply.get("id")),
         finish_reasons=tuple(reason for reason in reasons if isinstance(reason, str)),
+        error=None if reply.get("choices") or reply.get("data") else _error(reply),
     )
+
+
+def _error(reply: dict[str, Any]) -> Any:
+    """The error that a reply or an event holds, or is; None where there is none."""
+    return reply.get("error") or (reply if reply.get("object") == "error" else None)
 
 
 def _lenient(body: bytes) -> dict[str, Any]:
