@@ -69,6 +69,7 @@ class Failure(msgspec.Struct, frozen=True):
     goes_on: bool = True  # a Failover goes to the next backend, a Weighted draws again
     may_have_worked: bool = False  # the provider may have charged for it
     reported: Usage | None = None  # what it says to have used
+    ours: bool = False  # what was refused is what the gateway had added: it is asked once more without it
 
 
 def of_exception(error: UpstreamError, backend: str, *, stream: bool) -> Failure:

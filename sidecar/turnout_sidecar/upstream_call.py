@@ -27,8 +27,8 @@ _RETURNED = {
 _USAGE_ONLY = orjson.dumps({"include_usage": True})
 
 
-def upstream_request(exchange: Exchange, backend: LiveBackend, attempt: Attempt) -> UpstreamRequest:
-    """The request of one attempt. Raises CallError (400) where the body holds a member twice."""
+def upstream_request(exchange: Exchange, backend: LiveBackend, attempt: Attempt, *, ask_usage: bool) -> UpstreamRequest:
+    """The request of one attempt. `ask_usage`: of a stream. Raises CallError (400) where the body holds a member twice."""
     end = backend.end
     headers = end.headers + (_STREAM if exchange.stream else _UNARY)
     for name in _FORWARDED:
@@ -37,7 +37,9 @@ def upstream_request(exchange: Exchange, backend: LiveBackend, attempt: Attempt)
             headers += ((name, value),)
     if exchange.trace is not None:
         headers += exchange.trace.headers_for(attempt)
-    return UpstreamRequest(end.target, end.path + exchange.endpoint.upstream_path, headers, _body(exchange, backend))
+    return UpstreamRequest(
+        end.target, end.path + exchange.endpoint.upstream_path, headers, _body(exchange, backend, ask_usage=ask_usage)
+    )
 
 
 def returned_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -52,11 +54,11 @@ def returned_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _body(exchange: Exchange, backend: LiveBackend) -> bytes:
+def _body(exchange: Exchange, backend: LiveBackend, *, ask_usage: bool) -> bytes:
     changes: dict[str, bytes | None] = {"model": backend.model_json}
     if exchange.body is not exchange.parsed:
         _add_changed(changes, exchange)
-    if exchange.stream and not exchange.include_usage:
+    if ask_usage:
         options = exchange.body.get("stream_options")
         changes["stream_options"] = orjson.dumps({**options, "include_usage": True}) if options else _USAGE_ONLY
     try:

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
+
 from turnout_sidecar import failures, routing
 from turnout_sidecar.exchange import usage as money
 from turnout_sidecar.exchange.call import Attempt, Exchange, Response
@@ -22,6 +24,7 @@ from turnout_sidecar.relay import Relay, complete
 from turnout_sidecar.retry import RetryBudgets, wait_seconds
 from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.upstream_call import returned_headers, upstream_request
+from turnout_sidecar.usage_option import UsageOption
 from turnout_sidecar.wire import openai_errors, tokens
 from turnout_sidecar.wire.canonical import NotAnAnswer
 from turnout_sidecar.wire.openai import StreamTap, estimate_output, read_unary
@@ -45,6 +48,7 @@ class CallUpstream:
         self._dice = dice
         self._budgets = budgets
         self._sleep = sleep
+        self._option = UsageOption()
 
     async def __call__(self, exchange: Exchange) -> Response:
         """Fills in attempts, usage and the backend. Raises CallError 503, 502, 504, 429 or the provider's own 4xx."""
@@ -74,6 +78,8 @@ class CallUpstream:
         retries = 0
         while True:
             outcome = await self._attempt(exchange, backend, deadline)
+            if isinstance(outcome, Failure) and outcome.ours and self._clock.monotonic_ns() < deadline:
+                outcome = await self._attempt(exchange, backend, deadline)  # without it; no retry of what was asked
             if isinstance(outcome, Response) or outcome.on not in retry.on or retries >= retry.attempts:
                 return outcome
             wait = wait_seconds(retries, outcome.retry_after, self._dice)
@@ -112,7 +118,10 @@ class CallUpstream:
     async def _send(
         self, exchange: Exchange, backend: LiveBackend, attempt: Attempt, deadline: int
     ) -> Response | Failure:
-        request = upstream_request(exchange, backend, attempt)
+        ask_usage = (
+            exchange.stream and not exchange.include_usage and self._option.known_to(backend, attempt.started_ns)
+        )
+        request = upstream_request(exchange, backend, attempt, ask_usage=ask_usage)
         if exchange.stream and exchange.route is not None:
             deadline = min(deadline, attempt.started_ns + exchange.route.timeouts.first_token_ms * 1_000_000)
         left = self._left(deadline)
@@ -126,7 +135,9 @@ class CallUpstream:
         finally:
             await reply.close()
         if not good:
-            return failures.of_status(status, reply.headers, body, backend.name, self._clock.unix_ns())
+            failure = failures.of_status(status, reply.headers, body, backend.name, self._clock.unix_ns())
+            ours = ask_usage and self._option.refused(backend, status, body, self._clock.monotonic_ns())
+            return msgspec.structs.replace(failure, ours=True) if ours else failure
         return self._whole(exchange, attempt, reply, body)
 
     def _whole(self, exchange: Exchange, attempt: Attempt, reply: UpstreamResponse, body: bytes) -> Response | Failure:
