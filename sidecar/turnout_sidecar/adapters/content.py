@@ -46,8 +46,12 @@ class _Room:
 def _as_json(value: object) -> str:
     try:
         return orjson.dumps(value).decode()
-    except TypeError:  # lone surrogates, or integers of more than 64 bits
+    except TypeError:  # lone surrogates, integers of more than 64 bits, or too many levels
+        pass
+    try:
         return str(value)
+    except RecursionError:
+        return _ELLIPSIS
 
 
 def input_messages(body: dict[str, Any], *, most_chars: int = MOST_CHARS) -> Content | None:

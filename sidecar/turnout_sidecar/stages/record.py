@@ -6,12 +6,15 @@ nothing; telemetry is told once and cannot make a call fail.
 """
 
 import asyncio
+import logging
 
 from turnout_sidecar.exchange.call import ByteStream, Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.faults import place
 from turnout_sidecar.ports.telemetry import Telemetry
 from turnout_sidecar.wire.openai_collect import Collected
 
+_LOG = logging.getLogger("turnout.gateway")
 CLIENT_CLOSED_REQUEST = 499  # never sent: nobody is there
 
 
@@ -101,7 +104,7 @@ class _Settled:
             self._settle()
             raise
         if self._collected is not None:
-            self._collected.feed(piece)
+            self._collect(piece)
         return piece
 
     async def aclose(self) -> None:
@@ -116,8 +119,19 @@ class _Settled:
         finally:
             self._settle()
 
+    def _collect(self, piece: bytes) -> None:
+        try:
+            if self._collected is not None:
+                self._collected.feed(piece)
+        except Exception as error:  # noqa: BLE001  boundary: what is only told of an answer cannot break it
+            _LOG.warning("the content of call %s is not told: %s", self._exchange.id, place(error))
+            self._collected = None
+
     def _settle(self) -> None:
-        answer = self._collected.answer() if self._collected is not None else None
-        if answer is not None:
-            self._exchange.trace.answer(answer)
+        try:
+            answer = self._collected.answer() if self._collected is not None else None
+            if answer is not None:
+                self._exchange.trace.answer(answer)
+        except Exception as error:  # noqa: BLE001  boundary: as above
+            _LOG.warning("the content of call %s is not told: %s", self._exchange.id, place(error))
         self._record.settle(self._exchange)

@@ -2,7 +2,8 @@
 
 For whoever needs the answer and not its pieces: what is kept in a cache, and what is written into a span where content is
 wanted. Rules: unknown members survive (texts are joined, of anything else the last is kept); choices and tool calls are
-told apart by their `index`; what is no chat chunk makes no answer.
+told apart by their `index`; what is no chat chunk makes no answer, nor does one that is nested deeper than answers are, and
+neither is an error: the stream itself goes its way.
 """
 
 import re
@@ -14,6 +15,12 @@ _DATA = re.compile(rb"(?:\A|[\r\n])data:[ ]?([^\r\n]*)")
 _DONE = b"[DONE]"
 _JOINED = frozenset({"content", "refusal", "reasoning_content", "reasoning", "arguments", "name", "data", "transcript"})
 _LOGPROBS = ("content", "refusal")
+MAX_DEPTH = 64
+"""Objects in one another that are put together: an answer of the API has four."""
+
+
+class _TooDeep(ValueError):  # noqa: N818  says what it is
+    pass
 
 
 class Collected:
@@ -38,14 +45,20 @@ class Collected:
             except orjson.JSONDecodeError:
                 self._sound = False
                 continue
-            self._chunk(chunk)
+            try:
+                self._chunk(chunk)
+            except _TooDeep:
+                self._sound = False
 
     def answer(self) -> bytes | None:
         """The body of a `chat.completion`, or None where what came was no sound chat stream."""
         if not self._sound or not self._choices:
             return None
         choices = [self._choices[index] for index in sorted(self._choices)]
-        return orjson.dumps({**self._head, "object": "chat.completion", "choices": choices})
+        try:
+            return orjson.dumps({**self._head, "object": "chat.completion", "choices": choices})
+        except TypeError:  # arrays in one another, deeper than can be written
+            return None
 
     def _chunk(self, chunk: Any) -> None:
         if not isinstance(chunk, dict) or chunk.get("error") or not isinstance(chunk.get("choices"), list):
@@ -74,21 +87,24 @@ class Collected:
                 choice[name] = value
 
 
-def _merge(message: dict[str, Any], delta: dict[str, Any]) -> None:
+def _merge(message: dict[str, Any], delta: dict[str, Any], depth: int = 0) -> None:
+    """Raises _TooDeep."""
+    if depth > MAX_DEPTH:
+        raise _TooDeep
     for name, value in delta.items():
         before = message.get(name)
         if name == "tool_calls" and isinstance(value, list):
-            message[name] = _tool_calls(before or [], value)
+            message[name] = _tool_calls(before if isinstance(before, list) else [], value, depth)
         elif isinstance(value, dict):
             message[name] = inner = before if isinstance(before, dict) else {}
-            _merge(inner, value)
+            _merge(inner, value, depth + 1)
         elif isinstance(value, str) and isinstance(before, str) and name in _JOINED:
             message[name] = before + value
         elif value is not None or name not in message:
             message[name] = value
 
 
-def _tool_calls(calls: list[dict[str, Any]], pieces: list[Any]) -> list[dict[str, Any]]:
+def _tool_calls(calls: list[dict[str, Any]], pieces: list[Any], depth: int) -> list[dict[str, Any]]:
     """Pieces belong to the call of their index; one without an index belongs to the last."""
     for piece in pieces:
         if not isinstance(piece, dict):
@@ -97,7 +113,7 @@ def _tool_calls(calls: list[dict[str, Any]], pieces: list[Any]) -> list[dict[str
         place = index if isinstance(index, int) and 0 <= index <= len(calls) else max(len(calls) - 1, 0)
         if place == len(calls):
             calls.append({})
-        _merge(calls[place], {name: value for name, value in piece.items() if name != "index"})
+        _merge(calls[place], {name: value for name, value in piece.items() if name != "index"}, depth + 1)
     return calls
 
 

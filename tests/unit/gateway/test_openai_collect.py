@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pytest
 
 from gateway_rig import DONE, STREAM, delta, event
 from turnout_sidecar.wire.openai_collect import Collected
@@ -71,3 +72,29 @@ def test_what_is_no_sound_chat_stream_is_no_answer() -> None:
     assert collected(delta("x"), event(b"{broken")) is None
     assert collected(delta("x"), event({"error": {"message": "m"}})) is None
     assert collected(event([1])) is None
+
+
+def deep(levels: int, opening: bytes = b'{"a":', closing: bytes = b"}") -> bytes:
+    nested = opening * levels + b"1" + closing * levels
+    return b'data: {"choices": [{"index": 0, "delta": {"content": "x", "new": ' + nested + b"}}]}\n\n"
+
+
+@pytest.mark.parametrize("levels", [65, 300, 1000])
+def test_what_is_nested_too_deeply_is_no_answer_and_no_error(levels: int) -> None:
+    assert collected(delta("x"), deep(levels), deep(levels), DONE) is None
+    assert collected(delta("x"), deep(levels * 5), DONE) is None
+
+
+def test_arrays_that_cannot_be_written_are_no_answer_and_no_error() -> None:
+    assert collected(delta("x"), deep(1000, b"[", b"]"), DONE) is None
+
+
+def test_tool_calls_in_one_another_are_bounded_too() -> None:
+    nested = b'{"tool_calls":[' * 300 + b"{}" + b"]}" * 300
+    piece = b'data: {"choices": [{"index": 0, "delta": ' + nested + b"}]}\n\n"
+    assert collected(delta("x"), piece, piece, DONE) is None
+
+
+def test_tool_calls_of_another_type_are_replaced() -> None:
+    answer = collected(chunk({"tool_calls": {"a": 1}}), chunk({"tool_calls": [{"index": 0, "id": "b"}]}))
+    assert answer["choices"][0]["message"]["tool_calls"] == [{"id": "b"}]

@@ -15,6 +15,7 @@ from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.ports.clock import FakeClock
 from turnout_sidecar.ports.telemetry import FakeCallTrace, FakeTelemetry
 from turnout_sidecar.stages.record import Record
+from turnout_sidecar.wire.openai_collect import Collected
 
 MODEL = snap.Model("m", "Mid", ("Chat",))
 PROVIDER = snap.Provider("p", "OpenAI", "http://x", None, "Internal", (), snap.Tls(), (MODEL,))
@@ -204,3 +205,25 @@ async def test_the_answer_of_a_stream_is_told_as_a_whole() -> None:
     assert [piece async for piece in stream] == list(STREAM)
     assert trace.answered is not None
     assert orjson.loads(trace.answered)["choices"][0]["message"]["content"] == "Hello"
+
+
+@pytest.mark.parametrize("where", ["feed", "answer"])
+async def test_content_that_cannot_be_told_breaks_no_stream(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(Collected, where, fails)
+    exchange, telemetry = an_exchange(FakeCallTrace(wants_content=True)), FakeTelemetry()
+    stream = await recorded(exchange, Pieces(*STREAM), telemetry)
+    assert [piece async for piece in stream] == list(STREAM)
+    assert telemetry.ended == [exchange]
+    assert (exchange.error, exchange.aborted) == (None, False)
+
+
+async def test_a_very_deep_piece_of_an_answer_is_passed_on_where_content_is_wanted() -> None:
+    nested = b'{"a":' * 1000 + b"1" + b"}" * 1000
+    piece = b'data: {"choices": [{"index": 0, "delta": {"new": ' + nested + b"}}]}\n\n"
+    trace, telemetry = FakeCallTrace(wants_content=True), FakeTelemetry()
+    stream = await recorded(an_exchange(trace), Pieces(STREAM[0], piece, piece, *STREAM[1:]), telemetry)
+    assert [part async for part in stream] == [STREAM[0], piece, piece, *STREAM[1:]]
+    assert trace.answered is None

@@ -379,3 +379,11 @@ def test_tools_and_media_have_the_conventions_shapes() -> None:
 @pytest.mark.parametrize("answer", [b"", b"nonsense", b"[]", b'{"choices":[]}', b'{"choices":"x"}', b'{"data":[1]}'])
 def test_an_answer_that_is_no_chat_answer_has_no_content(answer: bytes) -> None:
     assert output_messages(answer) is None
+
+
+def test_content_that_is_nested_very_deeply_is_told_as_far_as_it_can_be() -> None:
+    nested = b"[" * 1000 + b"1" + b"]" * 1000
+    said = output_messages(b'{"choices": [{"message": {"role": "assistant", "content": {"x": ' + nested + b"}}}]}")
+
+    assert said is not None
+    assert said.text.startswith('[{"role":"assistant","parts":[{"type":"text","content":"')
