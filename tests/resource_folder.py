@@ -21,3 +21,12 @@ def expectation(path: Path) -> str:
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith(_MARK), f"{path.name} must begin with {_MARK!r}"
     return first.removeprefix(_MARK)
+
+
+def in_floats(value: Any) -> Any:
+    """The same with every integer written as a float: 1.0 for 1."""
+    if isinstance(value, dict):
+        return {key: in_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [in_floats(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

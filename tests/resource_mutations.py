@@ -9,7 +9,8 @@ VALUES: tuple[Any, ...] = (
     None, 0, 1, -1, 2.5, True, False, "", "x", "0", "1.0", "2", "Public", "all", "a b", [], {}, ["a"], ["a", "a"],
     {"a": 1}, [None], {"name": "x"}, "0s", "25h", "\n", "é" * 64,
 )  # fmt: skip
-"""What a field may be replaced by: all types, many wrong. No whole floats: a server takes 1.0 for 1 in some places only."""
+"""What a field may be replaced by: all types, many wrong. No whole floats: kubectl makes integers of them, and a server that is
+sent one as it is takes it for an integer only where no CEL rule reads it."""
 
 
 def mutations(objects: list[dict[str, Any]], count: int, seed: int) -> Iterator[dict[str, Any]]:

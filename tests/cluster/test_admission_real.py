@@ -3,13 +3,15 @@
 `tests/unit/schema/test_admission.py` tries the same folder on the standalone admission.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster.kube import ApiError, Cluster
-from resource_folder import INVALID, VALID, expectation, objects
+from resource_folder import INVALID, VALID, expectation, in_floats, objects
 from resource_mutations import mutations
 from turnout_contract.api import conditions
 from turnout_contract.api.meta import API_VERSION
@@ -46,6 +48,17 @@ def test_a_valid_resource_is_created_with_the_defaults_that_admission_gives_it(
         created = create(cluster, obj)
         assert created["spec"] == ADMISSION.admit(obj)[0]["spec"]
         assert created["status"] == {"conditions": conditions.pending()}
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_whole_floats_are_stored_as_integers_as_admission_has_it(
+    cluster: Cluster, definitions: None, path: Path
+) -> None:
+    for obj in objects(path):
+        floats = yaml.safe_dump({**obj, "spec": in_floats(obj["spec"])})
+        made = cluster.kubectl("create", "--dry-run=server", "--output=json", "--filename=-", input=floats)
+        admitted = ADMISSION.admit(yaml.safe_load(floats))[0]["spec"]
+        assert json.dumps(json.loads(made.stdout)["spec"], sort_keys=True) == json.dumps(admitted, sort_keys=True)
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)

@@ -4,12 +4,13 @@
 """
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from resource_folder import INVALID, VALID, expectation, objects
+from resource_folder import INVALID, VALID, expectation, in_floats, objects
 from turnout_contract.api.registry import KINDS, decode
 from turnout_contract.schema.admission import Admission, Finding
 
@@ -26,6 +27,22 @@ def test_a_valid_resource_is_admitted_and_can_be_decoded(path: Path) -> None:
         admitted, findings = ADMISSION.admit(obj)
         assert findings == ()
         assert decode(admitted).kind == obj["kind"]
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_a_whole_float_is_the_integer_that_it_is_worth(path: Path) -> None:
+    for obj in objects(path):
+        floats = {**obj, "spec": in_floats(obj["spec"])}
+        admitted, findings = ADMISSION.admit(floats)
+        assert findings == ()
+        assert json.dumps(admitted["spec"]) == json.dumps(ADMISSION.admit(obj)[0]["spec"])
+
+
+@pytest.mark.parametrize("replicas", [1.5, -1.0, 1e4, 1e300, float("inf"), float("nan")])
+def test_a_float_that_is_no_integer_or_out_of_bounds_is_refused(replicas: float) -> None:
+    kind = {"apiVersion": "turnout.dev/v1alpha1", "kind": "ModelGateway", "metadata": {"name": "default"}}
+    (found,) = admit({**kind, "spec": {"replicas": replicas}})
+    assert found.path == "spec.replicas"
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
