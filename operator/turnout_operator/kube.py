@@ -22,12 +22,15 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
 FIELD_MANAGER = "turnout"
 WORKLOAD_MANAGER = "turnout-operator"
 HTTP_BAD_REQUEST = 400
 FORBIDDEN = 403
 NOT_FOUND = 404
 CONFLICT = 409
+ALREADY_EXISTS = "AlreadyExists"
+"""The reason of a conflict that says that there is one of that name; 409 has others."""
 
 
 class ApiError(Exception):
@@ -94,7 +97,7 @@ class ClusterKube:
         data: Any = None
         if body is not None:
             headers["Content-Type"] = content_type
-            data = body if content_type == "application/json" else json.dumps(body).encode()
+            data = json.dumps(body).encode() if content_type == APPLY else body  # the client writes JSON by itself
         self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, data)
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
         try:

@@ -1,4 +1,6 @@
-"""Makes a namespace's workloads what they should be, by server-side apply, and removes what is no longer wanted.
+"""Makes a namespace's workloads what they should be, and removes what is no longer wanted.
+
+What is not there is created, so that nothing of the same name can be taken for ours; what is ours is kept by server-side apply.
 
 It never touches what it did not create: an object of a name that we need which lacks our label is left alone and reported.
 `replicas` is applied by a manager of its own and without force: once somebody else (an autoscaler, `kubectl scale`) has set it,
@@ -13,10 +15,12 @@ from collections.abc import Sequence
 import msgspec
 
 from turnout_contract.protocol import SERVICE_ACCOUNT
-from turnout_operator.kube import CONFLICT, NOT_FOUND, WORKLOAD_MANAGER, ApiError, AsyncKube
+from turnout_operator.kube import ALREADY_EXISTS, CONFLICT, MERGE, NOT_FOUND, WORKLOAD_MANAGER, ApiError, AsyncKube
 from turnout_operator.workloads.render import CA_CONFIG_MAP, NAME, OWNED_LABEL, SERVICE, Json
 
 REPLICAS_MANAGER = f"{WORKLOAD_MANAGER}-replicas"
+CLAIMS = 5
+"""How often a claim is tried against a controller that writes at the same time."""
 SELECTOR = f"{OWNED_LABEL}=true"
 
 
@@ -98,21 +102,39 @@ class Reconciler:
         """True where it is there and ours; False where somebody else's is in the way."""
         place = PLACES[manifest["kind"]]
         path = f"{place.folder(namespace)}/{manifest['metadata']['name']}"
-        there = await self._get(path)
-        if there is None:
-            # Without force: should somebody have made one in this very moment, theirs stays as it is.
-            try:
-                await self._kube.apply(path, manifest, manager=WORKLOAD_MANAGER, force=False)
-            except ApiError as error:
-                if error.status != CONFLICT:
-                    raise
-                return False
-            return True
+        there = await self._get(path) or await self._create(place.folder(namespace), path, manifest)
         if not _ours(there):
             return False
+        await self._claim(path, there)
         body = {**manifest, "metadata": {**manifest["metadata"], "uid": there["metadata"]["uid"]}}
         await self._kube.apply(path, body, manager=WORKLOAD_MANAGER)
         return True
+
+    async def _create(self, folder: str, path: str, manifest: Json) -> Json:
+        """Make it, and nothing else: an apply would merge into what somebody else has made in this very moment."""
+        try:
+            return await self._kube.request("POST", folder, query={"fieldManager": WORKLOAD_MANAGER}, body=manifest)
+        except ApiError as error:
+            if error.reason != ALREADY_EXISTS or (there := await self._get(path)) is None:
+                raise
+            return there
+
+    async def _claim(self, path: str, there: Json) -> None:
+        """Let what was created be as if applied: else its creation would own for ever what a later apply leaves out."""
+        for attempt in range(1, CLAIMS + 1):
+            fields = claimed(there)
+            if fields is None:
+                return
+            metadata = {key: there["metadata"][key] for key in ("uid", "resourceVersion")}
+            patch = {"metadata": {**metadata, "managedFields": fields}}
+            try:
+                await self._kube.request("PATCH", path, body=patch, content_type=MERGE)
+            except ApiError as error:
+                if error.status != CONFLICT or attempt == CLAIMS:
+                    raise
+                there = await self._kube.request("GET", path)  # its controller wrote to it in the meantime
+            else:
+                return
 
     async def _remove(self, namespace: str, place: Place) -> None:
         path = f"{place.folder(namespace)}/{place.name}"
@@ -147,6 +169,26 @@ class Reconciler:
             if error.status == NOT_FOUND:
                 return None
             raise
+
+
+def claimed(item: Json) -> list[Json] | None:
+    """The owners of an object's fields, with its creation by us turned into an apply of the label alone; None: nothing to do.
+
+    The apply that follows owns whatever it names, and what it leaves out is then nobody's.
+    """
+    present = item["metadata"].get("managedFields") or []
+    created = [entry for entry in present if _entry(entry) == (WORKLOAD_MANAGER, "Update")]
+    if not created:
+        return None
+    others = [entry for entry in present if entry not in created]
+    if not any(_entry(entry) == (WORKLOAD_MANAGER, "Apply") for entry in others):
+        label: Json = {"f:metadata": {"f:labels": {f"f:{OWNED_LABEL}": {}}}}
+        others.append({**created[0], "operation": "Apply", "fieldsV1": label})
+    return others
+
+
+def _entry(managed: Json) -> tuple[str, str]:
+    return managed.get("manager", ""), "" if managed.get("subresource") else managed.get("operation", "")
 
 
 def _ours(item: Json) -> bool:

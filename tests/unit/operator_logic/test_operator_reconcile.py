@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from turnout_operator.kube import ApiError, AsyncKube
 from turnout_operator.kube_fake import FakeKube
 from turnout_operator.settings import GatewayDefaults
-from turnout_operator.workloads.reconcile import PLACES, Reconciler
+from turnout_operator.workloads.reconcile import PLACES, Reconciler, claimed
 from turnout_operator.workloads.render import Facts, render
 
 FACTS = Facts(
@@ -56,14 +58,58 @@ async def test_a_foreign_object_is_named_and_neither_changed_nor_removed() -> No
 
 async def test_one_made_in_the_very_moment_stays_as_it_is() -> None:
     kube = FakeKube()
+    theirs = {"metadata": {"name": "turnout", "namespace": "claims"}, "spec": {"mine": True}}
+    folder = PATHS["Service"].rsplit("/", 1)[0]
 
     def fault(method: str, path: str) -> None:
-        if method == "PATCH" and path == PATHS["Service"]:
-            raise ApiError(409, "Conflict", "another manager owns a field")
+        if method != "GET" and path.startswith(folder):  # they were quicker than what we are about to write
+            kube.fault = None
+            kube.request("POST", folder, body=theirs)
 
     kube.fault = fault
     outcome = await reconciler(kube).make("claims", render(FACTS, GatewayDefaults()), 2)
     assert outcome.foreign == ("Service/turnout",)
+    assert kube.objects[PATHS["Service"]]["spec"] == {"mine": True}
+    assert "labels" not in kube.objects[PATHS["Service"]]["metadata"]
+
+
+async def test_one_made_by_a_former_leader_in_the_very_moment_is_ours() -> None:
+    kube = FakeKube()
+    folder = PATHS["Service"].rsplit("/", 1)[0]
+    service = next(item for item in render(FACTS, GatewayDefaults()) if item["kind"] == "Service")
+
+    def fault(method: str, path: str) -> None:
+        if method != "GET" and path.startswith(folder):
+            kube.fault = None
+            kube.request("POST", folder, body={**service, "spec": {}})
+
+    kube.fault = fault
+    outcome = await reconciler(kube).make("claims", render(FACTS, GatewayDefaults()), 2)
+    assert outcome.foreign == ()
+    assert kube.objects[PATHS["Service"]]["spec"] == service["spec"]
+
+
+async def test_a_conflict_that_is_not_about_the_name_is_tried_again_later() -> None:
+    kube = FakeKube()
+
+    def fault(method: str, path: str) -> None:
+        if method == "POST" and path.endswith("/services"):
+            raise ApiError(409, "Conflict", "Operation cannot be fulfilled on resourcequotas")
+
+    kube.fault = fault
+    with pytest.raises(ApiError):
+        await reconciler(kube).make("claims", render(FACTS, GatewayDefaults()), 2)
+
+
+def test_a_creation_is_turned_into_an_apply_and_others_fields_stay_theirs() -> None:
+    theirs = {"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": {}, "subresource": "status"}
+    created = {"manager": "turnout-operator", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:spec": {}}}
+    applied = {**created, "operation": "Apply"}
+    (kept, ours) = claimed({"metadata": {"managedFields": [created, theirs]}}) or []
+    assert kept == theirs
+    assert (ours["operation"], list(ours["fieldsV1"])) == ("Apply", ["f:metadata"])
+    assert claimed({"metadata": {"managedFields": [applied, created, theirs]}}) == [applied, theirs]
+    assert claimed({"metadata": {"managedFields": [applied, theirs]}}) is None
 
 
 async def test_whoever_scales_keeps_the_replicas() -> None:
