@@ -21,13 +21,15 @@ def provider_end(provider: snap.Provider, secrets: Secrets, missing: set[str]) -
     """Its end; names of files that are not there go into `missing`. Raises ValueError where its endpoint is no URL."""
     unusable: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    hidden: tuple[str, ...] = ()
     if provider.api_key is not None:
         key = _read(provider.api_key, secrets)
         if key is None or not _FIELD_VALUE.fullmatch(key):
             missing.add(provider.api_key.path)
             unusable = "has no usable credentials here"
         else:
-            headers = (("authorization", f"Bearer {key.decode('ascii')}"),)
+            hidden = (key.decode("ascii"),)
+            headers = (("authorization", f"Bearer {hidden[0]}"),)
     authorities = ""
     if provider.tls.ca is not None:
         pem = _read(provider.tls.ca, secrets)
@@ -37,7 +39,7 @@ def provider_end(provider: snap.Provider, secrets: Secrets, missing: set[str]) -
         else:
             authorities = pem.decode("ascii", "replace")
     target, path = _target(provider, authorities)
-    return ProviderEnd(target, path, headers, unusable)
+    return ProviderEnd(target, path, headers, unusable, hidden)
 
 
 def _read(file: snap.SecretFile, secrets: Secrets) -> bytes | None:

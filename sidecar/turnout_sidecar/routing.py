@@ -9,7 +9,7 @@ the wrong place is never a candidate, whatever the strategy. Rules:
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -21,7 +21,7 @@ from turnout_contract.snapshot import model as snap
 from turnout_sidecar.exchange.call import Exchange
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.ports.clock import Dice
-from turnout_sidecar.ports.upstream import Target
+from turnout_sidecar.ports.upstream import Target, UpstreamRequest
 from turnout_sidecar.wire import tokens
 from turnout_sidecar.wire.openai_request import output_limit
 
@@ -29,17 +29,28 @@ RANK: dict[Sensitivity, int] = {name: rank for rank, name in enumerate(SENSITIVI
 
 
 class ProviderEnd(msgspec.Struct, frozen=True):
-    """Where a provider's calls go. `headers` hold its credentials; `unusable` says why none can go there."""
+    """Where a provider's calls go. `headers` hold its credentials; `unusable` says why none can go there.
+
+    `hidden` are all its secret values; `sign` is the last hand on a request whose credentials depend on it; `address`
+    makes a path of one that a format wrote and of the model, where the provider has its own way with paths.
+    """
 
     target: Target
     path: str
     headers: tuple[tuple[str, str], ...]
     unusable: str | None = None
+    hidden: tuple[str, ...] = ()
+    sign: Callable[[UpstreamRequest], UpstreamRequest] | None = None
+    address: Callable[[str, str], str] | None = None
+
+    def path_of(self, written: str, model: str) -> str:
+        """The whole path, query included, of a call whose format wrote `written` (such as "/chat/completions")."""
+        return self.path + (written if self.address is None else self.address(written, model))
 
     def without_credentials(self, text: str) -> str:
         """What a provider said, without the credentials that it was sent: some repeat them in their errors."""
-        for _, value in self.headers:
-            text = text.replace(value.removeprefix("Bearer "), "[hidden]")
+        for secret in self.hidden:
+            text = text.replace(secret, "[hidden]")
         return text
 
     def __repr__(self) -> str:
