@@ -65,7 +65,7 @@ async def _send_body(request: web.Request, response: web.StreamResponse, body: b
         await response.write(body[: fault.cut])
         _cut(request)
         return
-    await response.write(body)
+    await _write(response, body, 1, fault)
     await response.write_eof()
 
 
@@ -80,11 +80,24 @@ async def _send_frames(
             _cut(request)
             return
         await pace.after(frame.tokens)
-        await response.write(frame.data)
+        await _write(response, frame.data, len(frames), fault)
     if fault.cut is not None:
         _cut(request)
         return
     await response.write_eof()
+
+
+async def _write(response: web.StreamResponse, data: bytes, parts: int, fault: Fault) -> None:
+    """All at once, or dripping: then this is one of `parts` among which the time is shared out."""
+    if fault.drip is None:
+        await response.write(data)
+        return
+    share = fault.drip / parts
+    drops = len(data) if not share else max(1, min(len(data), int(share / _SHORTEST_WAIT)))
+    size = -(-len(data) // drops) if data else 1
+    for start in range(0, len(data), size):
+        await asyncio.sleep(share / drops)
+        await response.write(data[start : start + size])
 
 
 def _cut(request: web.Request) -> None:

@@ -4,14 +4,20 @@ A dialect is pure: a request in, a whole reply out, however large its stream. Ti
 business, so that each dialect has them all for nothing.
 """
 
+import hmac
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
+from turnout_sidecar.ports.secrets import Secret
+
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
+
+
+UsageFault = Literal["none", "zero", "wrong"]
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -22,6 +28,13 @@ class Asked(msgspec.Struct, frozen=True):
     body: bytes
     models: tuple[str, ...]
     seed: int
+    method: str = "POST"
+    path: str = "/"
+    """As it was sent, escapes and all, without the query."""
+    query: str = ""
+    """As it was sent."""
+    usage_fault: UsageFault | None = None
+    """What is wrong with the usage that is told, on purpose; see `told_usage`."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +42,16 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
     data: bytes
     tokens: int = 0
+    end: bool = False
+    """It tells that the stream is whole."""
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """One event each, as this protocol frames it: none it could mean, an error, and one of so many bytes of text."""
+
+    malformed: bytes
+    error: bytes
+    oversized: Callable[[int], bytes]
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -40,6 +63,8 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes = b""
     tokens: int = 0
     frames: tuple[Frame, ...] | None = None
+    trouble: Trouble | None = None
+    """For a stream."""
 
 
 class Refusal(Exception):  # noqa: N818  an answer, not an error
@@ -68,8 +93,8 @@ class Dialect(Protocol):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What is served."""
 
-    def key(self, headers: Mapping[str, str]) -> str | None:
-        """The credentials that a request carries, in this protocol's place for them."""
+    def admit(self, asked: Asked, key: Secret | None) -> None:
+        """Raises Refusal for a request without the credentials of this protocol; `key` None: any will do."""
 
     def refuse(self, refusal: Refusal) -> Reply:
         """An error in this protocol's shape."""
@@ -86,3 +111,25 @@ def dump(value: Any) -> bytes:
 def json_reply(value: Any, *, status: int = 200, tokens: int = 0) -> Reply:
     """A reply of one JSON document."""
     return Reply(status=status, body=dump(value), tokens=tokens)
+
+
+def told_usage(usage: dict[str, Any], fault: UsageFault | None) -> dict[str, Any] | None:
+    """The usage as this fault tells it: not at all, all zeros, or each number wrong so that no sum is right."""
+    if fault is None:
+        return usage
+    return None if fault == "none" else _altered(usage, fault)
+
+
+def _altered(value: Any, fault: UsageFault) -> Any:
+    if isinstance(value, dict):
+        return {name: _altered(each, fault) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_altered(each, fault) for each in value]
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    return 0 if fault == "zero" else value * 3 + 7
+
+
+def same_key(given: str, key: Secret) -> bool:
+    """Whether these are the credentials, in a time that does not tell how much of them is right."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key.reveal())

@@ -4,41 +4,66 @@ A stream tells what the whole answer tells: the role first, then a token at a ti
 own, the usage (where asked for) in a last chunk without choices, and `[DONE]`.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
-from turnout_sidecar.simulator.answers import count_tokens, pieces, write_text
-from turnout_sidecar.simulator.dialect import EVENT_STREAM, Asked, Frame, Refusal, Reply, dump, json_reply
+from turnout_sidecar.simulator.answers import count_tokens, pieces
+from turnout_sidecar.simulator.dialect import (
+    EVENT_STREAM,
+    Asked,
+    Frame,
+    Reply,
+    Trouble,
+    UsageFault,
+    dump,
+    json_reply,
+    told_usage,
+)
 from turnout_sidecar.simulator.drawing import Draw, digest
-from turnout_sidecar.simulator.instances import UnsatisfiedSchema, instance_of
-from turnout_sidecar.simulator.openai_request import ChatRequest, Tool, read_body, read_chat
+from turnout_sidecar.simulator.openai_request import ChatRequest, read_body, read_chat
+from turnout_sidecar.simulator.prompt_cache import PromptCache
+from turnout_sidecar.simulator.turns import Made, Task, make
 from turnout_sidecar.wire.sse import write_event
 
 CREATED: Final = 1_750_000_000
 """When every answer says it was made: a clock would make equal requests differ."""
 
-
-class _Call(msgspec.Struct, frozen=True):
-    id: str
-    name: str
-    arguments: str
+_FINISH: Final = {"stop_sequence": "stop"}
+_LOGPROB: Final = -0.25
 
 
-class _Choice(msgspec.Struct, frozen=True):
-    text: str | None
-    calls: tuple[_Call, ...]
-    finish: str
+class Chat(msgspec.Struct, frozen=True):
+    """An answer before it is told whole or streamed."""
+
+    request: ChatRequest
+    head: dict[str, Any]
+    choices: tuple[Made, ...]
+    usage: dict[str, Any] | None
     tokens: int
 
 
-def answer_chat(asked: Asked) -> Reply:
+def answer_chat(asked: Asked, cache: PromptCache) -> Reply:
     """The reply to `POST /v1/chat/completions`. Raises Refusal."""
-    request = read_chat(read_body(asked.body), asked.models)
+    body = read_body(asked.body)
+    return tell(think(body, asked, cache))
+
+
+def think(body: dict[str, Any], asked: Asked, cache: PromptCache) -> Chat:
+    """The answer to this request. Raises Refusal."""
+    request = read_chat(body, asked.models)
     key = digest(request.identity, asked.seed)
-    choices = [_choose(request, Draw(digest(key.hex(), number))) for number in range(request.choices)]
+    task = Task(
+        question=request.question,
+        results=request.results,
+        calls=request.called,
+        schema=request.schema,
+        stops=request.stops,
+        limit=request.limit,
+        thinks=request.thinks,
+    )
+    choices = tuple(make(task, Draw(digest(key.hex(), number))) for number in range(request.choices))
     head = {
         "id": f"chatcmpl-{key.hex()[:29]}",
         "object": "chat.completion.chunk" if request.stream else "chat.completion",
@@ -47,101 +72,107 @@ def answer_chat(asked: Asked) -> Reply:
         "service_tier": "default",
         "system_fingerprint": f"fp_{digest(asked.seed).hex()[:10]}",
     }
-    usage = _usage(request.prompt_tokens, sum(choice.tokens for choice in choices))
-    if request.stream:
-        return _stream(head, choices, usage if request.include_usage else None)
-    whole = head | {"choices": [_whole(index, choice) for index, choice in enumerate(choices)], "usage": usage}
-    return json_reply(whole, tokens=usage["completion_tokens"])
+    cached = cache.automatic(f"{request.model}\0{request.cache_key}", request.segments)
+    usage = _usage(request, cached, choices, asked.usage_fault)
+    return Chat(request, head, choices, usage, sum(choice.tokens for choice in choices))
 
 
-def _choose(request: ChatRequest, draw: Draw) -> _Choice:
-    if request.called:
-        calls = tuple(_call(tool, draw) for tool in request.called)
-        tokens = sum(count_tokens(call.name) + count_tokens(call.arguments) for call in calls)
-        return _Choice(None, calls, "tool_calls", tokens)
-    if request.schema is None:
-        text = write_text(draw, request.question)
-    else:
-        text = json.dumps(_instance(request.schema, draw, "response_format"), ensure_ascii=False)
-    for stop in request.stops:
-        text = text.partition(stop)[0]
-    made = pieces(text)
-    if request.limit is not None and len(made) > request.limit:
-        return _Choice("".join(made[: request.limit]), (), "length", request.limit)
-    return _Choice(text, (), "stop", len(made))
+def tell(chat: Chat) -> Reply:
+    """It, whole or as a stream, as the request wants it."""
+    if chat.request.stream:
+        return _stream(chat)
+    choices = [_whole(index, choice, chat.request) for index, choice in enumerate(chat.choices)]
+    told = {} if chat.usage is None else {"usage": chat.usage}
+    return json_reply(chat.head | {"choices": choices} | told, tokens=chat.tokens)
 
 
-def _call(tool: Tool, draw: Draw) -> _Call:
-    arguments = _instance(tool.parameters, draw, "tools")
-    identity = "".join(draw.pick("0123456789abcdefghijklmnopqrstuvwxyz") for _ in range(24))
-    return _Call(f"call_{identity}", tool.name, json.dumps(arguments, ensure_ascii=False))
-
-
-def _instance(schema: Any, draw: Draw, param: str) -> Any:
-    try:
-        return instance_of(schema, draw)
-    except UnsatisfiedSchema as error:
-        raise Refusal(400, f"Invalid schema in '{param}': {error}.", param=param) from None
-
-
-def _usage(prompt: int, completion: int) -> dict[str, Any]:
-    return {
+def _usage(
+    request: ChatRequest, cached: int, choices: tuple[Made, ...], fault: UsageFault | None
+) -> dict[str, Any] | None:
+    prompt = sum(segment.tokens for segment in request.segments)
+    completion = sum(choice.tokens for choice in choices)
+    usage = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": request.audio_tokens},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": sum(choice.thinking_tokens for choice in choices),
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
         },
     }
+    return told_usage(usage, fault)
 
 
-def _whole(index: int, choice: _Choice) -> dict[str, Any]:
+def _whole(index: int, choice: Made, request: ChatRequest) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None, "annotations": []}
     if choice.calls:
         message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {"id": f"call_{call.key}", "type": "function", "function": {"name": call.name, "arguments": call.text}}
             for call in choice.calls
         ]
-    return {"index": index, "message": message, "logprobs": None, "finish_reason": choice.finish}
+    logprobs = _logprobs(pieces(choice.text)) if request.logprobs and choice.text is not None else None
+    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": _finish(choice)}
 
 
-def _stream(head: dict[str, Any], choices: list[_Choice], usage: dict[str, Any] | None) -> Reply:
-    told = {} if usage is None else {"usage": None}
+def _finish(choice: Made) -> str:
+    return _FINISH.get(choice.finish, choice.finish)
 
-    def frame(index: int, delta: dict[str, Any], finish: str | None = None, tokens: int = 0) -> Frame:
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return Frame(_event(head | {"choices": [choice]} | told), tokens)
+
+def _logprobs(tokens: list[str]) -> dict[str, Any]:
+    content = [
+        {"token": token, "logprob": _LOGPROB, "bytes": list(token.encode("utf-8", "replace")), "top_logprobs": []}
+        for token in tokens
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _stream(chat: Chat) -> Reply:
+    request, usage = chat.request, chat.usage
+    told = {"usage": None} if request.include_usage and usage is not None else {}
+
+    def event(index: int, delta: dict[str, Any], finish: str | None = None) -> bytes:
+        logged = request.logprobs and bool(delta.get("content"))
+        logprobs = _logprobs([delta["content"]]) if logged else None
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        return _event(chat.head | {"choices": [choice]} | told)
 
     frames: list[Frame] = []
-    waiting = {index: _deltas(choice) for index, choice in enumerate(choices)}
+    waiting = {index: _deltas(choice) for index, choice in enumerate(chat.choices)}
     while waiting:
         for index, deltas in tuple(waiting.items()):
             delta, tokens = next(deltas, (None, 0))
             if delta is None:
-                frames.append(frame(index, {}, choices[index].finish))
+                frames.append(Frame(event(index, {}, _finish(chat.choices[index]))))
                 del waiting[index]
             else:
-                frames.append(frame(index, delta, tokens=tokens))
-    if usage is not None:
-        frames.append(Frame(_event(head | {"choices": [], "usage": usage})))
-    frames.append(Frame(write_event(b"[DONE]")))
-    return Reply(content_type=EVENT_STREAM, frames=tuple(frames))
+                frames.append(Frame(event(index, delta), tokens))
+    if told:
+        frames.append(Frame(_event(chat.head | {"choices": [], "usage": usage})))
+    frames.append(Frame(write_event(b"[DONE]"), end=True))
+    trouble = Trouble(
+        malformed=write_event(b'{"choices": [{"delta": {"content": '),
+        error=_event(
+            {"error": {"message": "The server had an error.", "type": "server_error", "param": None, "code": None}}
+        ),
+        oversized=lambda size: event(0, {"content": "x" * size}),
+    )
+    return Reply(content_type=EVENT_STREAM, frames=tuple(frames), trouble=trouble)
 
 
-def _deltas(choice: _Choice) -> Iterator[tuple[dict[str, Any], int]]:
+def _deltas(choice: Made) -> Iterator[tuple[dict[str, Any], int]]:
     """What one choice's chunks add, each with its tokens."""
-    yield {"role": "assistant", "content": None if choice.calls else "", "refusal": None}, 0
+    first = {"role": "assistant", "content": None if choice.text is None else "", "refusal": None}
+    yield first, choice.thinking_tokens
     for piece in pieces(choice.text or ""):
         yield {"content": piece}, 1
     for index, call in enumerate(choice.calls):
         function = {"name": call.name, "arguments": ""}
-        opening = {"index": index, "id": call.id, "type": "function", "function": function}
+        opening = {"index": index, "id": f"call_{call.key}", "type": "function", "function": function}
         yield {"tool_calls": [opening]}, count_tokens(call.name)
-        for piece in pieces(call.arguments):
+        for piece in pieces(call.text):
             yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, 1
 
 

@@ -1,11 +1,12 @@
 """OpenAI's protocol for the simulator: its endpoints, its bearer key, the shape of its errors."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from turnout_sidecar.simulator.dialect import Asked, Endpoint, Refusal, Reply, dump, json_reply
+from turnout_sidecar.ports.secrets import Secret
+from turnout_sidecar.simulator.dialect import Asked, Endpoint, Refusal, Reply, dump, json_reply, same_key
 from turnout_sidecar.simulator.openai_chat import CREATED, answer_chat
 from turnout_sidecar.simulator.openai_embeddings import answer_embeddings
+from turnout_sidecar.simulator.prompt_cache import PromptCache
 from turnout_sidecar.simulator.settings import DEFAULT_MODELS
 
 _TYPES: Final = {429: "requests", 500: "server_error", 503: "server_error"}
@@ -30,17 +31,28 @@ def _show_model(asked: Asked) -> Reply:
 class OpenAI:
     """See `dialect.Dialect`."""
 
-    endpoints = (
-        Endpoint("POST", "/v1/chat/completions", answer_chat),
-        Endpoint("POST", "/v1/embeddings", answer_embeddings),
-        Endpoint("GET", "/v1/models", _list_models),
-        Endpoint("GET", "/v1/models/{model}", _show_model),
-    )
+    def __init__(self) -> None:
+        self._cache = PromptCache()
 
-    def key(self, headers: Mapping[str, str]) -> str | None:
-        """What follows `Bearer` in `authorization`."""
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        return key.strip() if scheme.lower() == "bearer" else None
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Chat, responses, embeddings, models."""
+        return (
+            Endpoint("POST", "/v1/chat/completions", lambda asked: answer_chat(asked, self._cache)),
+            Endpoint("POST", "/v1/embeddings", answer_embeddings),
+            Endpoint("GET", "/v1/models", _list_models),
+            Endpoint("GET", "/v1/models/{model}", _show_model),
+        )
+
+    def admit(self, asked: Asked, key: Secret | None) -> None:
+        """What follows `Bearer` in `authorization` is the key."""
+        if key is None:
+            return
+        scheme, _, given = asked.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Refusal(401, "You didn't provide an API key.")
+        if not same_key(given.strip(), key):
+            raise Refusal(401, "Incorrect API key provided.")
 
     def refuse(self, refusal: Refusal) -> Reply:
         """OpenAI's error object."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout_sidecar.simulator.answers import count_tokens, pieces
-from turnout_sidecar.simulator.dialect import Asked, Refusal, Reply, json_reply
+from turnout_sidecar.simulator.dialect import Asked, Refusal, Reply, json_reply, told_usage
 from turnout_sidecar.simulator.openai_request import read_body, read_model
 
 _DEFAULT_DIMENSIONS: Final = 1536
@@ -38,8 +38,9 @@ def answer_embeddings(asked: Asked) -> Reply:
         for index, (words, _) in enumerate(inputs)
     ]
     tokens = sum(count for _, count in inputs)
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return json_reply({"object": "list", "data": data, "model": model, "usage": usage})
+    usage = told_usage({"prompt_tokens": tokens, "total_tokens": tokens}, asked.usage_fault)
+    told = {} if usage is None else {"usage": usage}
+    return json_reply({"object": "list", "data": data, "model": model, **told})
 
 
 def _inputs(given: Any) -> list[tuple[list[str], int]]:

@@ -5,29 +5,24 @@ OpenAI does in `param`.
 """
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from turnout_sidecar.simulator.answers import count_tokens
 from turnout_sidecar.simulator.dialect import Refusal
+from turnout_sidecar.simulator.prompt_cache import Segment
+from turnout_sidecar.simulator.turns import Tool, chosen
 
 _ROLES: Final = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
-_CALL: Final = re.compile(r"\bcall\s+([A-Za-z0-9_-]{1,64})")
+_EFFORTS: Final = frozenset(("none", "minimal", "low", "medium", "high", "xhigh"))
+_WITHOUT_THOUGHT: Final = frozenset(("none", "minimal", None))
 _MOST_CHOICES: Final = 128
 _HOTTEST: Final = 2
 _MOST_STOPS: Final = 4
 _TOKENS_PER_MESSAGE: Final = 3
 _TOKENS_OF_PART: Final = {"image_url": 85, "input_audio": 100, "file": 200}
-
-
-class Tool(msgspec.Struct, frozen=True):
-    """A function that the model may call; `parameters` is its JSON Schema."""
-
-    name: str
-    parameters: Any
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
@@ -42,12 +37,18 @@ class ChatRequest(msgspec.Struct, frozen=True):
     stops: tuple[str, ...]
     question: str
     """The text of the last message, if a user said it."""
-    tools: tuple[Tool, ...]
+    results: tuple[str, ...]
+    """What the tools gave, where the last messages tell that."""
     called: tuple[Tool, ...]
     """The tools that the answer calls, in order."""
     schema: Any
     """The JSON Schema that the answer must follow; None: free text."""
-    prompt_tokens: int
+    thinks: bool
+    logprobs: bool
+    audio_tokens: int
+    segments: tuple[Segment, ...]
+    """The prompt; its tokens are all that the request counts."""
+    cache_key: str
 
 
 def read_body(body: bytes) -> dict[str, Any]:
@@ -81,27 +82,99 @@ def read_chat(body: dict[str, Any], models: tuple[str, ...]) -> ChatRequest:
     """The request of `body`. Raises Refusal."""
     model = read_model(body, models)
     messages = _messages(body)
-    _number(body, "temperature", 0, _HOTTEST)
-    _number(body, "top_p", 0, 1)
-    stream = _flag(body, "stream")
+    check_order(messages)
+    number(body, "temperature", 0, _HOTTEST)
+    number(body, "top_p", 0, 1)
+    stream = flag(body, "stream")
     tools = _tools(body)
     last = messages[-1]
-    question = _text(last.get("content")) if last["role"] == "user" else ""
-    limit = _whole(body, "max_completion_tokens", 1, None) or _whole(body, "max_tokens", 1, None)
+    question = text_of(last.get("content")) if last["role"] == "user" else ""
+    limit = whole(body, "max_completion_tokens", 1, None) or whole(body, "max_tokens", 1, None)
     return ChatRequest(
         identity={name: value for name, value in body.items() if name not in ("stream", "stream_options")},
         model=model,
         stream=stream,
         include_usage=_include_usage(body, stream=stream),
-        choices=_whole(body, "n", 1, _MOST_CHOICES) or 1,
+        choices=whole(body, "n", 1, _MOST_CHOICES) or 1,
         limit=limit,
         stops=_stops(body),
         question=question,
-        tools=tools,
-        called=_called(body, tools, question),
+        results=_results(messages),
+        called=called_by(body, tools, question, nested="function"),
         schema=_schema(body),
-        prompt_tokens=sum(map(_message_tokens, messages)) + _tools_tokens(tools) + _TOKENS_PER_MESSAGE,
+        thinks=thinks(body.get("reasoning_effort"), "reasoning_effort"),
+        logprobs=flag(body, "logprobs"),
+        audio_tokens=sum(map(_audio_tokens, messages)),
+        segments=tuple(_segments(messages, tools)),
+        cache_key=str(body.get("prompt_cache_key", "")),
     )
+
+
+def thinks(effort: Any, place: str) -> bool:
+    """Whether this effort makes the model reason. Raises Refusal."""
+    if effort is not None and (not isinstance(effort, str) or effort not in _EFFORTS):
+        raise Refusal(400, f"Invalid value for '{place}'.", param=place)
+    return effort not in _WITHOUT_THOUGHT
+
+
+def _segments(messages: list[dict[str, Any]], tools: tuple[Tool, ...]) -> Iterator[Segment]:
+    yield Segment([[tool.name, tool.parameters] for tool in tools], tools_tokens(tools) + _TOKENS_PER_MESSAGE)
+    for message in messages:
+        yield Segment(message, _message_tokens(message))
+
+
+def check_order(messages: list[dict[str, Any]]) -> None:
+    """Results of tools follow their calls, and every call has its result. Raises Refusal."""
+    waiting: set[str] = set()
+    for index, message in enumerate(messages):
+        place = f"messages[{index}]"
+        if message["role"] == "tool":
+            if message.get("tool_call_id") not in waiting:
+                raise Refusal(
+                    400,
+                    "Invalid parameter: messages with role 'tool' must be a response to a preceding message with "
+                    "'tool_calls'.",
+                    param=f"{place}.role",
+                )
+            waiting.discard(message["tool_call_id"])
+            continue
+        _all_answered(waiting, place)
+        waiting = _call_ids(message, place)
+    _all_answered(waiting, f"messages[{len(messages)}]")
+
+
+def _all_answered(waiting: set[str], place: str) -> None:
+    if waiting:
+        raise Refusal(
+            400,
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
+            f"The following tool_call_ids did not have response messages: {', '.join(sorted(waiting))[:200]}",
+            param=f"{place}.role",
+        )
+
+
+def _call_ids(message: Mapping[str, Any], place: str) -> set[str]:
+    calls = message.get("tool_calls")
+    if calls is None or message["role"] != "assistant":
+        return set()
+    if not isinstance(calls, list) or not calls:
+        raise Refusal(400, f"Invalid '{place}.tool_calls': an array that is not empty.", param=f"{place}.tool_calls")
+    for position, call in enumerate(calls):
+        function = call.get("function") if isinstance(call, dict) and isinstance(call.get("id"), str) else None
+        said = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
+        if not said[0] or not all(isinstance(each, str) for each in said):
+            inner = f"{place}.tool_calls[{position}]"
+            raise Refusal(400, f"Invalid '{inner}': an id, and a function with name and arguments.", param=inner)
+    return {call["id"] for call in calls}
+
+
+def _results(messages: list[dict[str, Any]]) -> tuple[str, ...]:
+    results: list[str] = []
+    for message in reversed(messages):
+        if message["role"] != "tool":
+            break
+        results.insert(0, text_of(message.get("content")))
+    return tuple(results)
 
 
 def _messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -123,11 +196,18 @@ def _messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     return messages
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
+    """All text of a message's content."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
     return "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+
+
+def _audio_tokens(message: Mapping[str, Any]) -> int:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return sum(_TOKENS_OF_PART["input_audio"] for part in parts if part["type"] == "input_audio")
 
 
 def _message_tokens(message: Mapping[str, Any]) -> int:
@@ -136,10 +216,11 @@ def _message_tokens(message: Mapping[str, Any]) -> int:
     heavy = sum(_TOKENS_OF_PART.get(part["type"], 0) for part in parts if isinstance(part["type"], str))
     calls = message.get("tool_calls")
     called = count_tokens(json.dumps(calls)) if calls else 0
-    return _TOKENS_PER_MESSAGE + count_tokens(_text(content)) + heavy + called
+    return _TOKENS_PER_MESSAGE + count_tokens(text_of(content)) + heavy + called
 
 
-def _tools_tokens(tools: tuple[Tool, ...]) -> int:
+def tools_tokens(tools: tuple[Tool, ...]) -> int:
+    """What the definitions of the tools count as."""
     return sum(count_tokens(tool.name) + count_tokens(json.dumps(tool.parameters)) for tool in tools)
 
 
@@ -153,7 +234,7 @@ def _include_usage(body: Mapping[str, Any], *, stream: bool) -> bool:
         )
     if not isinstance(options, dict):
         raise Refusal(400, "Invalid type for 'stream_options': expected an object.", param="stream_options")
-    return _flag(options, "include_usage", place="stream_options.include_usage")
+    return flag(options, "include_usage", place="stream_options.include_usage")
 
 
 def _tools(body: Mapping[str, Any]) -> tuple[Tool, ...]:
@@ -172,13 +253,16 @@ def _tools(body: Mapping[str, Any]) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-def _called(body: Mapping[str, Any], tools: tuple[Tool, ...], question: str) -> tuple[Tool, ...]:
+def called_by(
+    body: Mapping[str, Any], tools: tuple[Tool, ...], question: str, *, nested: str | None
+) -> tuple[Tool, ...]:
+    """The tools that the answer calls. `nested`: the member of `tool_choice` that names one. Raises Refusal."""
     choice = body.get("tool_choice", "auto")
     by_name = {tool.name: tool for tool in tools}
     if isinstance(choice, dict):
-        function = choice.get("function")
-        name = function.get("name") if isinstance(function, dict) else None
-        if name not in by_name:
+        named = choice.get(nested) if nested else choice
+        name = named.get("name") if isinstance(named, dict) else None
+        if not isinstance(name, str) or name not in by_name:
             raise Refusal(400, "Invalid 'tool_choice': it names none of 'tools'.", param="tool_choice")
         return (by_name[name],)
     if choice not in ("auto", "none", "required", None):
@@ -187,9 +271,8 @@ def _called(body: Mapping[str, Any], tools: tuple[Tool, ...], question: str) -> 
         raise Refusal(400, "'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice")
     if choice == "none":
         return ()
-    named = tuple(by_name[name] for name in dict.fromkeys(_CALL.findall(question)) if name in by_name)
-    parallel = body.get("parallel_tool_calls", True)
-    return (named if parallel else named[:1]) or (tools[:1] if choice == "required" else ())
+    parallel = body.get("parallel_tool_calls", True) is not False
+    return chosen(tools, question, forced=choice == "required", parallel=parallel)
 
 
 def _schema(body: Mapping[str, Any]) -> Any:
@@ -219,14 +302,16 @@ def _stops(body: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(each for each in stops if each)
 
 
-def _flag(body: Mapping[str, Any], name: str, place: str = "") -> bool:
+def flag(body: Mapping[str, Any], name: str, place: str = "") -> bool:
+    """A boolean; absent is false. Raises Refusal."""
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
         raise Refusal(400, f"Invalid type for '{place or name}': expected a boolean.", param=place or name)
     return bool(value)
 
 
-def _whole(body: Mapping[str, Any], name: str, least: int, most: int | None) -> int | None:
+def whole(body: Mapping[str, Any], name: str, least: int, most: int | None) -> int | None:
+    """A whole number within bounds, or None. Raises Refusal."""
     value = body.get(name)
     if value is None:
         return None
@@ -236,7 +321,8 @@ def _whole(body: Mapping[str, Any], name: str, least: int, most: int | None) -> 
     return value
 
 
-def _number(body: Mapping[str, Any], name: str, least: float, most: float) -> None:
+def number(body: Mapping[str, Any], name: str, least: float, most: float) -> None:
+    """A number within bounds, if there is one. Raises Refusal."""
     value = body.get(name)
     if value is None:
         return

@@ -6,7 +6,6 @@ something that drops that header. What is prescribed comes before the header, an
 """
 
 import asyncio
-import hmac
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -14,14 +13,15 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from turnout_sidecar.simulator.anthropic_dialect import Anthropic
 from turnout_sidecar.simulator.calls import Call, Calls
 from turnout_sidecar.simulator.delivery import Pace, deliver
 from turnout_sidecar.simulator.dialect import Asked, Dialect, Endpoint, Refusal, Reply
-from turnout_sidecar.simulator.faults import HEADER, Fault, drawn_fault, parse_fault
+from turnout_sidecar.simulator.faults import HEADER, Fault, drawn_fault, parse_fault, spoil
 from turnout_sidecar.simulator.openai_dialect import OpenAI
 from turnout_sidecar.simulator.settings import SimulatorSettings
 
-DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {"openai": OpenAI}
+DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {"anthropic": Anthropic, "openai": OpenAI}
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _BACKLOG: Final = 1024
@@ -86,25 +86,27 @@ class Simulator:
         return drawn_fault(self._settings.seed, call.number, self._settings.fail_rate)
 
     def _answer(self, endpoint: Endpoint, request: web.Request, body: bytes, fault: Fault) -> Reply:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self._authenticate(headers)
+        settings = self._settings
+        asked = Asked(
+            parameters=dict(request.match_info),
+            headers=_headers(request),
+            body=body,
+            models=settings.models,
+            seed=settings.seed,
+            method=request.method,
+            path=request.raw_path.partition("?")[0],
+            query=request.raw_path.partition("?")[2],
+            usage_fault=fault.usage,
+        )
+        self._dialect.admit(asked, settings.api_key)
         if fault.status is None:
-            settings = self._settings
-            return endpoint.answer(Asked(dict(request.match_info), headers, body, settings.models, settings.seed))
+            error = self._dialect.refuse(Refusal(500, Fault(status=500).message))
+            return spoil(endpoint.answer(asked), fault, error)
         reply = self._dialect.refuse(Refusal(fault.status, fault.message))
         if fault.retry_after is None:
             return reply
-        return msgspec.structs.replace(reply, headers=(("retry-after", str(fault.retry_after)),))
-
-    def _authenticate(self, headers: dict[str, str]) -> None:
-        wanted = self._settings.api_key
-        if wanted is None:
-            return
-        given = self._dialect.key(headers)
-        if given is None:
-            raise Refusal(401, "You didn't provide an API key.")
-        if not hmac.compare_digest(given.encode(), wanted.reveal()):
-            raise Refusal(401, "Incorrect API key provided.")
+        headers = (*reply.headers, ("retry-after", str(fault.retry_after)))
+        return msgspec.structs.replace(reply, headers=headers)
 
     async def _nothing_here(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -129,6 +131,15 @@ class Simulator:
     async def _clear_faults(self, _: web.Request) -> web.Response:
         self._prescribed.clear()
         return web.Response(status=204)
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    """Lower-case names; what was said twice is joined, as HTTP has it."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        lower = name.lower()
+        headers[lower] = f"{headers[lower]},{value}" if lower in headers else value
+    return headers
 
 
 def _prescription(text: str) -> list[Fault]:

@@ -183,8 +183,8 @@ async def test_what_is_not_served_is_not_found_in_the_protocol_s_own_shape(start
 
 
 def test_a_protocol_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(UnknownProtocol, match="'anthropic' is not simulated; there is: openai"):
-        make_app(SimulatorSettings(protocol="anthropic"))
+    with pytest.raises(UnknownProtocol, match=r"'telepathy' is not simulated; there is: anthropic, .*openai"):
+        make_app(SimulatorSettings(protocol="telepathy"))
 
 
 async def test_serving_opens_a_port_tells_it_and_ends_when_cancelled() -> None:
