@@ -42,6 +42,14 @@ SERVED: tuple[Served, ...] = (
     ),
 )
 
-MODELS = Endpoint(name="models", path="/v1/models", upstream_path="", operation="models", protocol="openai", needs="")
+MODELS = Endpoint(
+    name="models",
+    path="/v1/models",
+    upstream_path="",
+    operation="models",
+    protocol="openai",
+    needs="",
+    method="GET",
+)
 
 CHECKS = {served.endpoint.name: served.check for served in SERVED}

@@ -20,19 +20,23 @@ from turnout_sidecar.intake import IntakeLimits
 from turnout_sidecar.wire import openai_errors
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Malformed = Callable[[CallError], web.StreamResponse]
+"""The answer to what is no HTTP request."""
 
 SERVER = "turnout"
 MAX_HEAD_FIELD = 16_384
 _JSON = "application/json"
+_SERVER_ERROR = 500
 
 
 class Connection(web.RequestHandler):
     """A client's connection. `busy`: a request is being handled."""
 
-    __slots__ = ("busy", "head_since", "stalled_since")
+    __slots__ = ("_malformed", "busy", "head_since", "stalled_since")
 
     def __init__(self, manager: "Front", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(manager, loop=loop, **options)
+        self._malformed = manager.malformed
         self.busy = False
         self.head_since = 0.0
         self.stalled_since = 0.0
@@ -58,12 +62,12 @@ class Connection(web.RequestHandler):
         """What is no HTTP request, or an error of ours that got here: a JSON error, and the connection ends."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was begun and cannot be another one now") from exc
-        if status == 500:  # noqa: PLR2004
+        if status >= _SERVER_ERROR:  # the call itself was told of by whoever handled it
             error = CallError(500, "internal_error", "Something went wrong in the gateway.")
+            headers = {"Content-Type": _JSON, "Server": SERVER}
+            answer: web.StreamResponse = web.Response(status=500, body=openai_errors.body(error), headers=headers)
         else:
-            error = CallError(status, "bad_http", "This is not an HTTP request that can be read.")
-        answer = web.Response(status=status, body=openai_errors.body(error), headers={"Content-Type": _JSON})
-        answer.headers["Server"] = SERVER
+            answer = self._malformed(CallError(status, "bad_http", "This is not an HTTP request that can be read."))
         answer.force_close()
         return answer
 
@@ -84,7 +88,7 @@ class Connection(web.RequestHandler):
 class Front(web.Server):
     """The server: every request goes to one handler."""
 
-    def __init__(self, handler: Handler, limits: IntakeLimits) -> None:
+    def __init__(self, handler: Handler, limits: IntakeLimits, malformed: Malformed) -> None:
         super().__init__(
             self._handle,
             handler_cancellation=True,
@@ -96,6 +100,7 @@ class Front(web.Server):
             max_field_size=MAX_HEAD_FIELD,
         )
         self._handler = handler
+        self.malformed = malformed
         self._limits = limits
         self._server: asyncio.Server | None = None
         self._sweep_handle: asyncio.TimerHandle | None = None

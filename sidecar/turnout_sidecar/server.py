@@ -31,6 +31,7 @@ from turnout_sidecar.ports.clock import Clock, Dice, SystemClock, system_dice
 from turnout_sidecar.ports.secrets import Secrets
 from turnout_sidecar.ports.telemetry import Telemetry
 from turnout_sidecar.ports.upstream import Upstream
+from turnout_sidecar.refusals import Refusals
 from turnout_sidecar.retry import RetryBudgets
 from turnout_sidecar.runtime import BuildError, Runtime
 from turnout_sidecar.stages.authenticate import authenticate
@@ -95,10 +96,12 @@ class Gateway:
         self._draining = False
         self._listening = False
         self._callbacks: list[Callable[[], None]] = []
-        self._front = Front(self._handle, settings.intake)
+        self._front = Front(self._handle, settings.intake, self._malformed)
         dice = dice if dice is not None else system_dice()
         call = CallUpstream(upstream, clock=self._clock, dice=dice, budgets=self._budgets)
         self._table = self._routes(self._stages(telemetry, cache, dice), call, cache)
+        served = [endpoint for endpoint, _ in self._table.values()]
+        self._refusals = Refusals(served, telemetry, self._clock, ids)
         secrets.subscribe(self._secrets_changed)
 
     def _stages(self, telemetry: Telemetry, cache: Stage | None, dice: Dice) -> list[Stage]:
@@ -116,8 +119,11 @@ class Gateway:
     ) -> dict[tuple[str, str], tuple[Endpoint, Proceed]]:
         spans = {cache: semconv.SPAN_CACHE} if cache is not None else {}
         calls = pipeline.build(stages, call, spans=spans, clock=self._clock)
-        table = {("POST", served.endpoint.path): (served.endpoint, calls) for served in SERVED}
-        table["GET", MODELS.path] = (MODELS, pipeline.build([authenticate], list_models))
+        table = {(served.endpoint.method, served.endpoint.path): (served.endpoint, calls) for served in SERVED}
+        table[MODELS.method, MODELS.path] = (
+            MODELS,
+            pipeline.build([Record(self._telemetry), authenticate], list_models),
+        )
         return table
 
     @property
@@ -205,7 +211,7 @@ class Gateway:
         found = self._table.get((request.method, request.path))
         refusal = self._refusal(request, runtime, known=found is not None)
         if refusal is not None or runtime is None or found is None:
-            return reply.refused(refusal or _NOT_READY, self._ids(), self.version)
+            return self._refusals.answer(refusal or _NOT_READY, runtime, request.method, request.path, request.headers)
         endpoint, proceed = found
         exchange = Exchange(
             id=self._ids(),
@@ -221,8 +227,7 @@ class Gateway:
         return await self._call(request, exchange, proceed)
 
     async def _call(self, request: web.BaseRequest, exchange: Exchange, proceed: Proceed) -> web.StreamResponse:
-        if exchange.endpoint is not MODELS:
-            exchange.trace = self._telemetry.begin(exchange)
+        exchange.trace = self._telemetry.begin(exchange)
         try:
             response = await proceed(exchange)
         except CallError as error:
@@ -238,6 +243,9 @@ class Gateway:
         except Exception as error:
             _LOG.error("the stream of call %s failed: %s", exchange.id, place(error))
             raise
+
+    def _malformed(self, error: CallError) -> web.Response:
+        return self._refusals.answer(error, self.runtime, "", "", {})
 
     def _refusal(self, request: web.BaseRequest, runtime: Runtime | None, *, known: bool) -> CallError | None:
         """Why there will be no call, if there will be none."""

@@ -89,6 +89,8 @@ def _who(line: dict[str, Any], exchange: Exchange) -> None:
 
 
 def _how(line: dict[str, Any], exchange: Exchange) -> None:
+    if exchange.endpoint.method != "POST":
+        line["method"] = exchange.endpoint.method
     usage = exchange.usage
     if usage is not None:
         line["input_tokens"] = usage.input

@@ -39,8 +39,8 @@ class GatewayMetrics:
         self._errors: set[str] = set()
         self._genai = GenAiMetrics(semconv.PROFILES["v1.41"])
         self._genai.register(self.registry)
-        labels = ("route", "rule", "backend", "status_class", "cache")
-        self.requests = Counters(semconv.REQUESTS, "Calls answered.", labels)
+        labels = ("endpoint", "route", "rule", "backend", "status_class", "cache")
+        self.requests = Counters(semconv.REQUESTS, "Requests answered.", labels)
         self.durations = Histograms(
             semconv.REQUEST_DURATION, "From a call's arrival to its end.", ("route", "cache"), semconv.CALL_BUCKETS
         )
@@ -109,7 +109,8 @@ class GatewayMetrics:
         backend = exchange.response_backend
         backend = _of(backend, self._backends) if backend else NONE
         cache = exchange.cache_state
-        self.requests.add((route, rule, backend, _CLASSES.get(exchange.status // 100, NONE), cache))
+        status = _CLASSES.get(exchange.status // 100, NONE)
+        self.requests.add((exchange.endpoint.name, route, rule, backend, status, cache))
         self.durations.observe((route, cache), (ended_ns - exchange.received_ns) / _NANO)
         if exchange.route is not None:
             self.lookups.add((route, cache))

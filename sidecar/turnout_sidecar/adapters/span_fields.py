@@ -12,7 +12,7 @@ from turnout_contract import money, semconv
 from turnout_sidecar.adapters import content
 from turnout_sidecar.adapters.call_trace import Trace
 from turnout_sidecar.adapters.otlp_encoding import Key
-from turnout_sidecar.exchange.call import Attempt, Exchange
+from turnout_sidecar.exchange.call import Attempt, Endpoint, Exchange
 from turnout_sidecar.exchange.usage import Usage
 
 MOST_TEXT: Final = 256
@@ -106,6 +106,12 @@ def own(exchange: Exchange) -> list[bytes]:
     return fields
 
 
+def server_name(endpoint: Endpoint) -> str:
+    """The name of a call's span: method and path, each only where it is a known one."""
+    method = "HTTP" if endpoint.method == semconv.ERROR_OTHER else endpoint.method
+    return f"{method} {endpoint.path}" if endpoint.path else method
+
+
 def outcome_id(text: str) -> bytes:
     """The outcome that a call belongs to."""
     return _OUTCOME.text(text[:MOST_TEXT])
@@ -145,19 +151,19 @@ def who_and_where(exchange: Exchange) -> list[bytes]:
 
 def decided(exchange: Exchange) -> list[bytes]:
     """What was decided: alike for most calls."""
-    path = exchange.endpoint.path
-    fields = [
-        _METHOD.text("POST"),
-        _HTTP_ROUTE.text(path),
-        _PATH.text(path),
-        _SCHEME.text("http"),
-        _STATUS.number(exchange.status),
-        _CONFIG.text(exchange.runtime.version),
-        _CACHE.text(exchange.cache_state),
-        _SENSITIVITY.text(exchange.sensitivity),
-        _VALUE.text(exchange.value),
-        _ATTEMPTS.number(len(exchange.attempts)),
-    ]
+    endpoint = exchange.endpoint
+    fields = [_METHOD.text(endpoint.method), _SCHEME.text("http"), _STATUS.number(exchange.status)]
+    if endpoint.path:
+        fields += (_HTTP_ROUTE.text(endpoint.path), _PATH.text(endpoint.path))
+    if exchange.runtime.version:
+        fields.append(_CONFIG.text(exchange.runtime.version))
+    if exchange.route is not None:
+        fields += (
+            _CACHE.text(exchange.cache_state),
+            _SENSITIVITY.text(exchange.sensitivity),
+            _VALUE.text(exchange.value),
+            _ATTEMPTS.number(len(exchange.attempts)),
+        )
     if exchange.cache_reason:
         fields.append(_CACHE_REASON.text(exchange.cache_reason[:MOST_TEXT]))
     if exchange.response_backend:

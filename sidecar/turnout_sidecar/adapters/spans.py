@@ -84,9 +84,11 @@ class SpanWriter:
         return known + fields_of.outcome_id(caller.outcome_id)
 
     def _server(self, exchange: Exchange, trace: Trace, beginning: bytes, shared: bytes) -> bytes:
-        path, status, error = exchange.endpoint.path, exchange.status, exchange.error
+        endpoint, status, error = exchange.endpoint, exchange.status, exchange.error
         key = (
-            path,
+            endpoint.method,
+            endpoint.path,
+            exchange.route is None,
             status,
             error,
             exchange.runtime.version,
@@ -108,7 +110,7 @@ class SpanWriter:
             beginning,
             trace.span_id,
             "" if parent is None else parent.span_id,
-            self._name(f"POST {path}"),
+            self._name(fields_of.server_name(endpoint)),
             otlp.SERVER,
             exchange.received_unix_ns,
             exchange.received_unix_ns + trace.ended_ns - exchange.received_ns,

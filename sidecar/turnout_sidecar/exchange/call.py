@@ -26,6 +26,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     operation: str  # "chat" | "embeddings"
     protocol: str  # whose shape errors have: "openai"
     needs: str  # "Chat" | "Embeddings"
+    method: str = "POST"
 
 
 class Caller(msgspec.Struct, frozen=True):

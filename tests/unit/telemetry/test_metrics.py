@@ -47,6 +47,7 @@ def test_a_call_is_counted_by_route_rule_backend_class_and_cache() -> None:
         one(
             metrics,
             "turnout_requests_total",
+            endpoint="chat",
             route="assistant",
             rule="default",
             backend="openai/gpt-4o-mini",
@@ -214,6 +215,7 @@ def test_a_call_without_a_route_is_counted() -> None:
         one(
             metrics_of(exchange),
             "turnout_requests_total",
+            endpoint="chat",
             route="_none",
             rule="_none",
             backend="_none",

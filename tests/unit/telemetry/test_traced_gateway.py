@@ -149,3 +149,38 @@ async def test_no_key_question_or_answer_is_in_any_span_line_or_metric(traced: T
     assert len(traced.receiver.spans) == 5
     for sink in (*traced.receiver.bodies, shown, orjson.dumps(lines)):
         assert b"canary" not in sink
+
+
+@pytest.mark.parametrize("traced", [_answers], indirect=True)
+async def test_what_never_becomes_a_call_is_counted_logged_and_traced_like_one(traced: Traced) -> None:
+    gateway = traced.gateway
+    key = {"authorization": f"Bearer {CLIENT_KEY}", "traceparent": PARENT}
+    await rig.call(gateway, b"", "/v1/models", method="GET", **key)
+    await rig.call(gateway, b"", "/v1/canary-path", method="GET", **key)
+    await rig.call(gateway, b"", rig.CHAT, method="PROPFIND", **key)
+    async with rig.Client(gateway.port) as client:
+        client.writer.write(b"canary-no-http\r\n\r\n")
+        await client.reply()
+    shown = traced.metrics.render("")[0]
+    lines = await traced.end()
+
+    assert [(line["endpoint"], line.get("method"), line["status"], line.get("error")) for line in lines] == [
+        ("models", "GET", 200, None),
+        ("other", "GET", 404, "unknown_url"),
+        ("chat", "_OTHER", 405, "method_not_allowed"),
+        ("other", "_OTHER", 400, "bad_http"),
+    ]
+    spans = traced.receiver.spans  # that of the last has no parent that asked for it
+    assert [span.name for span in spans] == ["GET /v1/models", "GET", f"HTTP {rig.CHAT}"]
+    said = [attributes(list(span.attributes)) for span in spans]
+    assert [each.get("http.route") for each in said] == ["/v1/models", None, rig.CHAT]
+    assert [each["http.response.status_code"] for each in said] == [200, 404, 405]
+    assert [each["http.request.method"] for each in said] == ["GET", "GET", "_OTHER"]
+    for endpoint, status, count in (("models", "2xx", 1), ("other", "4xx", 2), ("chat", "4xx", 1)):
+        labels = (
+            f'backend="_none",cache="bypass",endpoint="{endpoint}",route="_none",rule="_none",status_class="{status}"'
+        )
+        assert f"turnout_requests_total{{{labels}}} {count}.0\n".encode() in shown
+    assert b"turnout_requests_in_flight 0.0" in shown
+    for sink in (*traced.receiver.bodies, shown, orjson.dumps(lines)):
+        assert b"canary" not in sink.lower()
