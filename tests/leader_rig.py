@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from turnout_contract.api.registry import KINDS
 from turnout_contract.protocol import FromOperator, Push
 from turnout_contract.snapshot import codec
 from turnout_contract.snapshot.model import Snapshot
@@ -26,6 +27,7 @@ from turnout_operator.workloads.keeper import WorkloadKeeper
 from turnout_operator.workloads.reconcile import Reconciler
 
 Json = dict[str, Any]
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 TIMESTAMP = "2026-01-01T00:00:00Z"
 
 
@@ -70,10 +72,19 @@ class LeaderRig:
     ) -> None:
         self.epoch: int | None = 1
         self.kube = FakeKube()
+        self.metrics = Metrics()
         self.statuses = Statuses()
         kube = AsyncKube(self.kube, ThreadPoolExecutor(4))
         settings = OperatorSettings()
-        self.store = Store("turnout-system", on_dirty=self._dirty)
+        self.guard = CrdGuard(kube)
+        self.define(*KINDS)
+        self.store = Store(
+            "turnout-system",
+            on_dirty=self._dirty,
+            on_lost=self.guard.lost,
+            on_back=self.guard.back,
+            on_released=self.guard.release,
+        )
         self.registry = Registry(disconnected_after=30, forget_after=900)
         self.publisher = Publisher(
             self.registry, epoch=lambda: self.epoch, monotonic=time.monotonic, nonces=lambda: "n", observer=self
@@ -94,8 +105,8 @@ class LeaderRig:
             exists=lambda _namespace: True,
             trouble=self.engine.workloads,
             monotonic=time.monotonic,
+            look_seconds=0.05,
         )
-        self.guard = CrdGuard(kube)
         rooms = Rooms(
             store=self.store,
             guard=self.guard,
@@ -111,11 +122,34 @@ class LeaderRig:
             epoch=lambda: self.epoch,
             ca=lambda: "CA",
             monotonic=time.monotonic,
-            metrics=Metrics(),
+            metrics=self.metrics,
             freshen=freshen,
         )
         self._collections = collections
         self._tasks: list[asyncio.Task[None]] = []
+
+    def define(self, *kinds: str, again: str = "") -> None:
+        """The kinds' definitions are there, as the operator found them; with `again` they are others than it found."""
+        for kind in kinds:
+            metadata = {"name": KINDS[kind].crd_name, "uid": f"crd-{kind}{again}"}
+            self.kube.objects[f"{DEFINITIONS}/{KINDS[kind].crd_name}"] = {"metadata": metadata}
+            if not again:
+                self.guard.remember({kind: f"crd-{kind}"})
+
+    def undefine(self, kind: str) -> None:
+        """A kind's definition is deleted, and with it all its objects."""
+        del self.kube.objects[f"{DEFINITIONS}/{KINDS[kind].crd_name}"]
+        for name in self.store.namespaces():
+            for stored in self.store.objects(name):
+                if stored.kind == kind:
+                    self.store.delete(kind, stored.uid)
+
+    def condition(self, kind: str, name: str, about: str) -> tuple[str, str, str]:
+        """Status, reason and message of a condition as it was written last; empty where it never was."""
+        for one in self.statuses.written.get((kind, "team", name), {}).get("conditions", ()):
+            if one["type"] == about:
+                return (one["status"], one["reason"], one["message"])
+        return ("", "", "")
 
     def start(self) -> None:
         """Work from now on."""
@@ -182,6 +216,6 @@ def provider() -> Json:
     return resource("ModelProvider", "openai", spec)
 
 
-def namespace(name: str = "team", **labels: str) -> Json:
+def namespace(name: str = "team", annotations: dict[str, str] | None = None, **labels: str) -> Json:
     """A Namespace."""
-    return {"metadata": {"name": name, "uid": f"ns-{name}", "labels": labels}}
+    return {"metadata": {"name": name, "uid": f"ns-{name}", "labels": labels, "annotations": annotations or {}}}

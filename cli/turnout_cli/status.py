@@ -1,7 +1,8 @@
 """`turnout status`: what each gateway runs, as the leading operator sees it.
 
 Asks the operator's admin port: at `--url`, or in the cluster of the kubeconfig, through the API server's proxy to the pod that
-holds the Lease. Exit code 1 where a gateway does not run what is wanted, or no leader is found.
+holds the Lease. Exit code 1 where a gateway does not run what is wanted, something is wrong with a whole namespace, or no leader
+is found.
 """
 
 import json
@@ -17,23 +18,31 @@ import kubernetes
 import msgspec
 
 TIMEOUT = 10.0
-HEAD = ("NAMESPACE", "GATEWAY", "STATE", "VERSION", "WANTED", "SINCE")
+HEAD = ("NAMESPACE", "GATEWAY", "STATE", "VERSION", "WANTED", "AGE")
 
 
 class GatewayRow(msgspec.Struct, frozen=True):
-    """One gateway. `since`: seconds in this state."""
+    """One gateway. `age`: seconds in this state."""
 
     pod: str
     state: str
     version: str = ""
-    since: float | None = None
+    age: float | None = None
+
+
+class TroubleRow(msgspec.Struct, frozen=True):
+    """What is wrong with a whole namespace: a reason as in its objects' conditions, and a message."""
+
+    reason: str
+    message: str = ""
 
 
 class NamespaceRows(msgspec.Struct, frozen=True):
-    """A namespace: the version wanted, and its gateways."""
+    """A namespace: the version wanted, its gateways, and what is wrong with the whole of it."""
 
     version: str = ""
     gateways: tuple[GatewayRow, ...] = ()
+    troubles: tuple[TroubleRow, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -62,7 +71,9 @@ def command(
     if namespace:
         report = Report(report.leader, {name: rows for name, rows in report.namespaces.items() if name == namespace})
     click.echo(json.dumps(msgspec.to_builtins(report), indent=2) if output == "json" else table(report))
-    healthy = all(row.state == "SYNCED" for rows in report.namespaces.values() for row in rows.gateways)
+    namespaces = report.namespaces.values()
+    healthy = all(row.state == "SYNCED" for rows in namespaces for row in rows.gateways)
+    healthy = healthy and not any(rows.troubles for rows in namespaces)
     sys.exit(0 if healthy else 1)
 
 
@@ -130,9 +141,10 @@ def table(report: Report) -> str:
         if not namespace.gateways:
             rows.append((name, "-", "no gateway", "", namespace.version[:12], ""))
         for row in namespace.gateways:
-            age = "" if row.since is None else f"{row.since:.0f}s"
+            age = "" if row.age is None else f"{row.age:.0f}s"
             rows.append((name, row.pod, row.state, row.version[:12], namespace.version[:12], age))
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    for name, namespace in sorted(report.namespaces.items()):
+        lines += [f"{name}: {trouble.reason}: {trouble.message}" for trouble in namespace.troubles]
+    return "\n".join(lines)

@@ -25,7 +25,9 @@ from turnout_operator.events import Event
 from turnout_operator.health import Health
 from turnout_operator.informer import Informer
 from turnout_operator.informer_keeper import Ended, InformerKeeper
+from turnout_operator.publish.publisher import Publisher
 from turnout_operator.settings import OperatorSettings
+from turnout_operator.status.engine import StatusEngine
 
 LIST_RETRY_SECONDS = 1.0
 TICK_SECONDS = 1.0
@@ -117,6 +119,8 @@ class _Process:
             operator.publisher.tick()
             for kind, count in operator.store.counts().items():
                 operator.metrics.objects.labels(kind).set(count)
+            troubles = operator.engine.troubles()
+            operator.metrics.in_trouble(one.reason for found in troubles.values() for one in found)
 
     # --- the informer's thread
 
@@ -138,7 +142,16 @@ class _Process:
 
     def _gateways(self) -> dict[str, Any]:
         operator = self._operator
-        return {"leader": operator.leadership.epoch is not None, "namespaces": operator.publisher.overview()}
+        return overview(operator.publisher, operator.engine, leader=operator.leadership.epoch is not None)
+
+
+def overview(publisher: Publisher, engine: StatusEngine, *, leader: bool) -> dict[str, Any]:
+    """What `/gateways` shows: of each namespace the version wanted, its gateways, and what is wrong with the whole of it."""
+    namespaces = publisher.overview()
+    for namespace, troubles in sorted(engine.troubles().items()):
+        shown = namespaces.setdefault(namespace, {"version": "", "gateways": []})
+        shown["troubles"] = [{"reason": one.reason, "message": one.message} for one in troubles]
+    return {"leader": leader, "namespaces": namespaces}
 
 
 @contextlib.asynccontextmanager

@@ -88,6 +88,7 @@ class Operator:
             on_status=self._status_changed,
             on_lost=self.guard.lost,
             on_back=self.guard.back,
+            on_released=self.guard.release,
         )
         self.auditor = Auditor(
             self.store,

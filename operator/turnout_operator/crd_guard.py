@@ -3,7 +3,7 @@
 When a definition goes, the API server deletes all its objects and every watch says so, one by one: to the compiler that looks
 like teams who removed all their routes. So a namespace that lost objects of a kind is compiled only after a look at the kind's
 definition; if that is gone, going, or another one than before, the namespace keeps what it has until an object of that kind is
-back in it.
+back in it, or somebody says that it is meant so.
 
 Rules: looked at only when something was deleted; a definition that may not be read counts as being there.
 """
@@ -41,6 +41,11 @@ class CrdGuard:
         for kinds in (self._held.get(namespace), self._lost.get(namespace)):
             if kinds is not None:
                 kinds.discard(kind)
+
+    def release(self, namespace: str) -> None:
+        """What was lost in the namespace is meant to be lost."""
+        self._lost.pop(namespace, None)
+        self._held.pop(namespace, None)
 
     async def held(self, namespace: str) -> tuple[str, ...]:
         """The kinds for which the namespace keeps what it has, sorted. Raises ApiError where that cannot be found out now."""

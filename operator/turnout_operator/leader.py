@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from turnout_operator.compile import Defaults, Inputs
+from turnout_contract.api.conditions import DEFINITION_MISSING, INTERNAL_ERROR, NOT_PUBLISHED
+from turnout_operator.compile import ConditionValue, Defaults, Inputs
 from turnout_operator.compiling import Compiled, compiled, facts
 from turnout_operator.crd_guard import CrdGuard
 from turnout_operator.kube import ApiError
@@ -23,11 +24,16 @@ from turnout_operator.publish.publisher import Publisher
 from turnout_operator.queue import Work
 from turnout_operator.settings import OperatorSettings
 from turnout_operator.status.engine import Standing, StatusEngine
-from turnout_operator.store import Store
+from turnout_operator.store import RELEASED, Store
 from turnout_operator.work_queue import WorkQueue
 from turnout_operator.workloads.keeper import WorkloadKeeper
 
 FRESHEN_SECONDS = 10.0
+_FAILED = "the compiler failed ({}): gateways keep what they have, and it is tried again; the operator's log says where"
+_MISSING = (
+    "the definition of {} was deleted or replaced: gateways keep what they have until such an object is here again, "
+    "or the Namespace's annotation {} is given a new value"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -136,20 +142,29 @@ class Leader:
         self._fresh = self._terms == term
 
     async def _work(self, work: Work) -> None:
-        failed = False
+        failed, term = True, self._terms
         try:
             await self._compile(work)
-        except Exception:  # noqa: BLE001  boundary: a compiler that fails on one namespace must not stop the others
-            failed = True
+            failed = False
+        except ApiError as error:
+            _log.warning("namespace %s is not compiled until this can be known: %s", work.key, error)
+        except Exception as error:  # noqa: BLE001  boundary: a compiler that fails on one namespace must not stop the others
             self._metrics.compile_failures.inc()
-            _log.exception("namespace %s could not be compiled: its gateways keep what they have", work.key)
+            kind = type(error).__name__
+            _log.exception("namespace %s could not be compiled (%s): its gateways keep what they have", work.key, kind)
+            if self._epoch() is not None and self._terms == term:
+                self._rooms.engine.withheld(work.key, ConditionValue("False", INTERNAL_ERROR, _FAILED.format(kind)))
         finally:
             self._queue.done(work.key, failed=failed)
 
     async def _compile(self, work: Work) -> None:
         namespace, term = work.key, self._terms
         held = await self._rooms.guard.held(namespace)
-        if held or self._epoch() is None:
+        if self._epoch() is None:
+            return
+        if held:
+            missing = _MISSING.format(", ".join(held), RELEASED)
+            self._rooms.engine.withheld(namespace, ConditionValue("False", DEFINITION_MISSING, missing))
             return
         inputs = self._rooms.store.inputs(namespace, self._defaults)
         if self._rooms.store.namespace(namespace) is None:
@@ -190,7 +205,7 @@ class Leader:
                 verdicts=tuple(result.verdicts),
                 wants_gateway=result.wants_gateway,
                 version=done.version,
-                unpublished=done.too_large,
+                withheld=ConditionValue("False", NOT_PUBLISHED, done.too_large) if done.too_large else None,
             ),
         )
         wants = result.wants_gateway

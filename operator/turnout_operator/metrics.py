@@ -3,9 +3,21 @@
 Rules: no label has a namespace's, an object's or a gateway's name; stages, results and kinds are few and fixed.
 """
 
+from collections import Counter as Counts
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from turnout_contract.api.conditions import (
+    DEFINITION_MISSING,
+    INTERNAL_ERROR,
+    NOT_PUBLISHED,
+    WORKLOAD_CONFLICT,
+    WORKLOAD_REFUSED,
+)
+
+TROUBLES = (DEFINITION_MISSING, INTERNAL_ERROR, NOT_PUBLISHED, WORKLOAD_CONFLICT, WORKLOAD_REFUSED)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0)
 
 
@@ -39,9 +51,20 @@ class Metrics:
         self.workload_failures = self._counter(
             "turnout_operator_workload_failures", "Reconciliations of workloads that failed."
         )
+        self.troubles = self._gauge(
+            "turnout_operator_namespaces_in_trouble",
+            "Namespaces whose gateways keep what they have, or lack workloads.",
+            ("reason",),
+        )
         self.certificate_expiry = self._gauge(
             "turnout_operator_certificate_expiry_timestamp_seconds", "When the serving certificate ends."
         )
+
+    def in_trouble(self, reasons: Iterable[str]) -> None:
+        """How many namespaces are in trouble, given one reason for each."""
+        found = Counts(reasons)
+        for reason in TROUBLES:
+            self.troubles.labels(reason).set(found[reason])
 
     def text(self) -> bytes:
         """The exposition."""

@@ -20,6 +20,8 @@ from turnout_operator.compile.inputs import is_organisation_wide
 
 Json = dict[str, Any]
 MOST_GRAVES = 10_000
+RELEASED = "turnout.dev/released-at"
+"""Annotation of a Namespace: a new value says that objects of a kind whose definition went are meant to be gone."""
 ORGANISATION_KINDS = ("Budget", "GuardrailPolicy")
 
 
@@ -60,6 +62,7 @@ class NamespaceFacts(msgspec.Struct, frozen=True):
     labels: dict[str, str]
     terminating: bool
     touched: int
+    released: str = ""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -71,7 +74,8 @@ class Mark(msgspec.Struct, frozen=True):
 class Store:
     """All objects by kind and uid, and by namespace. `on_dirty` hears of namespaces that must be compiled again.
 
-    `on_status` hears of namespaces in which only a status changed; `on_lost` and `on_back` of a kind's objects that go and come.
+    `on_status` hears of namespaces in which only a status changed; `on_lost` and `on_back` of a kind's objects that go and
+    come; `on_released` of a namespace whose loss is meant.
     """
 
     def __init__(
@@ -81,12 +85,14 @@ class Store:
         on_status: Callable[[str], None] = lambda _namespace: None,
         on_lost: Callable[[str, str], None] = lambda _kind, _namespace: None,
         on_back: Callable[[str, str], None] = lambda _kind, _namespace: None,
+        on_released: Callable[[str], None] = lambda _namespace: None,
     ) -> None:
         self._operator_namespace = operator_namespace
         self._on_dirty = on_dirty
         self._on_status = on_status
         self._on_lost = on_lost
         self._on_back = on_back
+        self._on_released = on_released
         self._by_kind: dict[str, dict[str, Stored]] = {kind: {} for kind in KINDS}
         self._by_namespace: dict[str, dict[tuple[str, str], Stored]] = {}
         self._namespaces: dict[str, NamespaceFacts] = {}
@@ -128,15 +134,18 @@ class Store:
         return True
 
     def put_namespace(self, raw: Json) -> None:
-        """Take a Namespace; one that is new, that ends or whose labels changed is dirty."""
+        """Take a Namespace; one that is new, that ends, is released or whose labels changed is dirty."""
         self._moment += 1
         metadata = raw.get("metadata") or {}
         name = str(metadata.get("name", ""))
         old = self._namespaces.get(name)
         labels = {str(key): str(value) for key, value in (metadata.get("labels") or {}).items()}
-        new = NamespaceFacts(labels, bool(metadata.get("deletionTimestamp")), self._moment)
+        released = str((metadata.get("annotations") or {}).get(RELEASED, ""))
+        new = NamespaceFacts(labels, bool(metadata.get("deletionTimestamp")), self._moment, released)
         self._namespaces[name] = new
-        if old is None or (old.labels, old.terminating) != (new.labels, new.terminating):
+        if old is not None and old.released != new.released:
+            self._on_released(name)
+        if old is None or msgspec.structs.replace(old, touched=new.touched) != new:
             self._on_dirty((name,))
 
     def delete_namespace(self, name: str) -> bool:
@@ -144,6 +153,7 @@ class Store:
         self._moment += 1
         known = self._namespaces.pop(name, None) is not None
         if known:
+            self._on_released(name)
             self._on_dirty((name,))
         return known
 

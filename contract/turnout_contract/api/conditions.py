@@ -47,6 +47,9 @@ REJECTED: Final = "Rejected"
 BLOCKED: Final = "Blocked"
 DISCONNECTED: Final = "Disconnected"
 WORKLOAD_CONFLICT: Final = "WorkloadConflict"
+WORKLOAD_REFUSED: Final = "WorkloadRefused"
+DEFINITION_MISSING: Final = "DefinitionMissing"
+INTERNAL_ERROR: Final = "InternalError"
 
 PROGRESSING: Final = "Progressing"
 
@@ -75,6 +78,9 @@ REASONS: dict[str, str] = {
     BLOCKED: "Programmed is False: a gateway refused the version because of another object, which is named.",
     DISCONNECTED: "Programmed is Unknown: a gateway has not been heard of for a while.",
     WORKLOAD_CONFLICT: "Programmed is False: an object that is not Turnout's has a name that the gateways need.",
+    WORKLOAD_REFUSED: "Programmed is False: the cluster refuses what the gateways need; the message is the API server's.",
+    DEFINITION_MISSING: "Programmed is False: a kind's definition was deleted or replaced; gateways keep what they have.",
+    INTERNAL_ERROR: "The compiler failed on the namespace, a defect of Turnout's; gateways keep what they have.",
     READY: "Ready is True.",
     PROGRESSING: "Stalled is False.",
 }

@@ -32,10 +32,10 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     gateways: tuple[GatewayView, ...] = ()
     settled: bool = True
     """False for a while after a take-over."""
-    workload_trouble: str = ""
-    """What stands in the way of the gateways' pods: an object of a name that we need, which is not ours."""
-    unpublished: str = ""
-    """Why the compiled version is not pushed at all."""
+    workload_trouble: ConditionValue | None = None
+    """What stands in the way of the gateways' pods: an object that is not ours, or a refusal of the API server."""
+    withheld: ConditionValue | None = None
+    """Why what stands in the objects is not pushed at all."""
 
     @property
     def unsettled(self) -> bool:
@@ -71,14 +71,21 @@ def conditions(
 
 def programmed(verdict: Verdict, scene: Scene) -> ConditionValue:
     """Whether every gateway runs this generation."""
-    if scene.workload_trouble and verdict.kind in CARRIERS:
-        return ConditionValue("False", names.WORKLOAD_CONFLICT, scene.workload_trouble)
+    computed, trouble = _programmed(verdict, scene), scene.workload_trouble
+    if trouble is None or verdict.kind not in CARRIERS:
+        return computed
+    # Where every gateway that there is serves a route, refused is only what would have been more of them.
+    serves = verdict.kind == "ModelRoute" and computed.status == "True"
+    return computed if serves and trouble.reason == names.WORKLOAD_REFUSED else trouble
+
+
+def _programmed(verdict: Verdict, scene: Scene) -> ConditionValue:
+    if scene.withheld is not None and verdict.accepted.status != "False":
+        return scene.withheld
     if not scene.wants_gateway:
         return ConditionValue("Unknown", names.NO_GATEWAYS, "no ModelRoute in the namespace: no gateway is wanted")
     if verdict.accepted.status == "False":
         return ConditionValue("False", names.NOT_ACCEPTED, "the object is not accepted")
-    if scene.unpublished:
-        return ConditionValue("False", names.NOT_PUBLISHED, scene.unpublished)
     if not scene.gateways:
         return ConditionValue("Unknown", names.NO_GATEWAYS, "no gateway has connected")
     refusals = list(_refusals(verdict, scene.gateways))
@@ -173,6 +180,8 @@ def _stands(standing: Condition | None, computed: ConditionValue, generation: in
         names.WORKLOAD_CONFLICT,
         names.NOT_ACCEPTED,
         names.NOT_PUBLISHED,
+        names.DEFINITION_MISSING,
+        names.INTERNAL_ERROR,
     )
 
 

@@ -9,15 +9,15 @@ Rules: runs in the event loop, returns at once, writes through `StatusWriter`; a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
 
-from turnout_contract.api.conditions import PENDING, PROGRAMMED
+from turnout_contract.api.conditions import ACCEPTED, PENDING, PROGRAMMED, RESOLVED_REFS
 from turnout_contract.api.gateway import GatewayReport
 from turnout_contract.api.meta import Condition
-from turnout_operator.compile import Verdict
+from turnout_operator.compile import ConditionValue, Verdict
 from turnout_operator.publish.registry import GatewayView
 from turnout_operator.status.conditions import Scene, conditions, same
 from turnout_operator.status.writer import Write
@@ -50,7 +50,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     wants_gateway: bool = False
     version: str = ""
-    unpublished: str = ""
+    withheld: ConditionValue | None = None
+    """Why this is not what its gateways are given."""
 
 
 class _Overlay(msgspec.Struct, frozen=True):
@@ -81,7 +82,7 @@ class StatusEngine:
         self._monotonic = monotonic
         self._timestamp = timestamp
         self._standing: dict[str, Standing] = {}
-        self._trouble: dict[str, str] = {}
+        self._trouble: dict[str, ConditionValue] = {}
         self._overlays: dict[str, _Overlay] = {}
         self._queue = WorkQueue(quiet=QUIET, most=MOST, monotonic=monotonic)
 
@@ -92,11 +93,30 @@ class StatusEngine:
         self._standing[namespace] = standing
         self.mark(namespace)
 
-    def workloads(self, namespace: str, trouble: str) -> None:
-        """What stands in the way of a namespace's workloads ("" nothing)."""
-        if self._trouble.get(namespace, "") != trouble:
+    def withheld(self, namespace: str, why: ConditionValue) -> None:
+        """A namespace could not be compiled, or must not be: its gateways keep what they have."""
+        standing = self._standing.get(namespace, Standing())
+        self.compiled(namespace, msgspec.structs.replace(standing, withheld=why))
+
+    def workloads(self, namespace: str, trouble: ConditionValue | None) -> None:
+        """What stands in the way of a namespace's workloads (None: nothing)."""
+        if self._trouble.get(namespace) == trouble:
+            return
+        if trouble is None:
+            del self._trouble[namespace]
+        else:
             self._trouble[namespace] = trouble
-            self.mark(namespace)
+        self.mark(namespace)
+
+    def troubles(self) -> dict[str, list[ConditionValue]]:
+        """What is wrong with whole namespaces, by namespace: what is withheld from its gateways, what its workloads lack."""
+        found: dict[str, list[ConditionValue]] = {}
+        for namespace, standing in self._standing.items():
+            if standing.withheld is not None:
+                found.setdefault(namespace, []).append(standing.withheld)
+        for namespace, trouble in self._trouble.items():
+            found.setdefault(namespace, []).append(trouble)
+        return found
 
     def gone(self, namespace: str) -> None:
         """There is no such namespace any more."""
@@ -140,17 +160,26 @@ class StatusEngine:
             wants_gateway=standing.wants_gateway,
             gateways=views,
             settled=self._settled(),
-            workload_trouble=self._trouble.get(namespace, ""),
-            unpublished=standing.unpublished,
+            workload_trouble=self._trouble.get(namespace),
+            withheld=standing.withheld,
         )
         if scene.unsettled:
             asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.mark, namespace)
         now = self._timestamp()
-        for verdict in standing.verdicts:
+        for verdict in self._verdicts(namespace, standing):
             stored = self._store.get(verdict.namespace, verdict.kind, verdict.name)
             if stored is None or (stored.uid, stored.generation) != (verdict.uid, verdict.generation):
                 continue  # it is another by now, and about to be compiled again
             self._refresh_one(verdict, stored, scene, standing.version, now)
+
+    def _verdicts(self, namespace: str, standing: Standing) -> Iterable[Verdict]:
+        if standing.withheld is None:
+            return standing.verdicts
+        known = {(verdict.uid, verdict.generation): verdict for verdict in standing.verdicts}
+        return [
+            known.get((stored.uid, stored.generation)) or _unjudged(stored, standing.withheld)
+            for stored in self._store.objects(namespace)
+        ]
 
     def _refresh_one(self, verdict: Verdict, stored: Stored, scene: Scene, version: str, now: str) -> None:
         before = self._present(stored)
@@ -161,7 +190,7 @@ class StatusEngine:
         status: dict[str, Any] = {"conditions": [_plain(one) for one in wanted]}
         right = same(wanted, previous)
         if verdict.kind == GATEWAY_KIND:
-            status["version"] = version
+            status["version"] = version or str(before.get("version") or "")
             status["gateways"] = _reports(scene.gateways, before, now)
             right = right and all(
                 (before.get(key) or type(value)()) == value for key, value in status.items() if key != "conditions"
@@ -183,6 +212,27 @@ class StatusEngine:
             return overlay.status
         del self._overlays[stored.uid]
         return stored.status
+
+
+def _unjudged(stored: Stored, why: ConditionValue) -> Verdict:
+    """The verdict on an object that no compilation of ours has seen: what its status says of this generation, if anything."""
+    said = {one.type: one for one in _conditions(stored.status) if one.observed_generation == stored.generation}
+
+    def standing(kind: str) -> ConditionValue:
+        one = said.get(kind)
+        if one is None or one.status == "Unknown":
+            return ConditionValue("Unknown", why.reason, why.message)
+        return ConditionValue(one.status, one.reason, one.message)
+
+    return Verdict(
+        kind=stored.kind,
+        name=stored.name,
+        namespace=stored.namespace,
+        uid=stored.uid,
+        generation=stored.generation,
+        accepted=standing(ACCEPTED),
+        resolved=standing(RESOLVED_REFS),
+    )
 
 
 def _plain(condition: Condition) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from turnout_contract.api.conditions import WORKLOAD_CONFLICT
 from turnout_contract.protocol import SERVICE_ACCOUNT
+from turnout_operator.compile import ConditionValue
 from turnout_operator.kube import ALREADY_EXISTS, CONFLICT, MERGE, NOT_FOUND, WORKLOAD_MANAGER, ApiError, AsyncKube
 from turnout_operator.workloads.render import CA_CONFIG_MAP, NAME, OWNED_LABEL, SERVICE, Json
 
@@ -53,11 +55,12 @@ class Outcome(msgspec.Struct, frozen=True):
     foreign: tuple[str, ...] = ()
 
     @property
-    def trouble(self) -> str:
-        """For a condition; "" where there is none."""
+    def trouble(self) -> ConditionValue | None:
+        """For a condition; None where there is none."""
         if not self.foreign:
-            return ""
-        return f"{', '.join(self.foreign)} exists and was not created by Turnout: rename or delete it"
+            return None
+        message = f"{', '.join(self.foreign)} exists and was not created by Turnout: rename or delete it"
+        return ConditionValue("False", WORKLOAD_CONFLICT, message)
 
 
 class Reconciler:
@@ -68,11 +71,14 @@ class Reconciler:
 
     async def make(self, namespace: str, manifests: Sequence[Json], replicas: int) -> Outcome:
         """The manifests are to be there, and none of our kinds that is not among them."""
-        foreign = [
-            f"{manifest['kind']}/{manifest['metadata']['name']}"
-            for manifest in manifests
-            if not await self._make(namespace, manifest)
-        ]
+        foreign = []
+        for manifest in manifests:
+            name = f"{manifest['kind']}/{manifest['metadata']['name']}"
+            try:
+                if not await self._make(namespace, manifest):
+                    foreign.append(name)
+            except ApiError as error:
+                raise ApiError(error.status, error.reason, f"{name}: {error.message}") from error
         wanted = {manifest["kind"] for manifest in manifests}
         for kind, place in PLACES.items():
             if kind not in wanted:
@@ -85,6 +91,11 @@ class Reconciler:
         """None of it is wanted any more."""
         for place in PLACES.values():
             await self._remove(namespace, place)
+
+    async def deployment(self, namespace: str) -> Json | None:
+        """The gateways' Deployment; None where there is none of ours."""
+        found = await self._get(f"{PLACES['Deployment'].folder(namespace)}/{NAME}")
+        return found if found is not None and _ours(found) else None
 
     async def owned_namespaces(self, namespaces: Sequence[str] | None) -> set[str]:
         """Every namespace (of these; None: of all) in which something of ours is."""

@@ -135,10 +135,29 @@ def test_missing_secret_files_are_said_only_of_who_names_them() -> None:
 
 
 def test_a_foreign_object_in_the_way_is_said_of_routes_and_of_the_gateway_only() -> None:
-    blocked = scene(view(), workload_trouble="Service/turnout exists")
+    blocked = scene(view(), workload_trouble=ConditionValue("False", "WorkloadConflict", "Service/turnout exists"))
     assert told(of(GOOD, blocked), "Programmed") == ("False", "WorkloadConflict")
     provider = msgspec.structs.replace(GOOD, kind="ModelProvider")
     assert told(of(provider, blocked), "Programmed") == ("True", "Programmed")
+
+
+def test_a_refused_workload_is_said_of_the_gateway_and_of_routes_that_not_every_gateway_serves() -> None:
+    refused = ConditionValue("False", "WorkloadRefused", "exceeded quota")
+    served, unserved = scene(view(), workload_trouble=refused), scene(workload_trouble=refused)
+    gateway = msgspec.structs.replace(GOOD, kind="ModelGateway")
+    provider = msgspec.structs.replace(GOOD, kind="ModelProvider")
+    assert told(of(GOOD, served), "Programmed") == ("True", "Programmed")
+    assert told(of(gateway, served), "Programmed") == ("False", "WorkloadRefused")
+    assert told(of(GOOD, unserved), "Programmed") == ("False", "WorkloadRefused")
+    assert told(of(provider, unserved), "Programmed") == ("Unknown", "NoGateways")
+
+
+def test_what_is_withheld_is_said_of_all_and_at_once_after_a_take_over() -> None:
+    missing = ConditionValue("False", "DefinitionMissing", "the definition of ModelRoute is gone")
+    held = scene(view(), withheld=missing, settled=False)
+    before = standing("Programmed", "True", "Programmed")
+    assert told(of(GOOD, held, before), "Programmed") == ("False", "DefinitionMissing")
+    assert told(of(GOOD, held, before), "Ready") == ("False", "DefinitionMissing")
 
 
 def test_after_a_take_over_what_stands_there_stands() -> None:

@@ -30,7 +30,7 @@ def reconciler(kube: FakeKube) -> Reconciler:
 async def test_all_is_made_and_all_is_removed() -> None:
     kube = FakeKube()
     outcome = await reconciler(kube).make("claims", render(FACTS, GatewayDefaults()), 2)
-    assert outcome.trouble == ""
+    assert outcome.trouble is None
     assert set(kube.objects) == set(PATHS.values())
     assert kube.objects[PATHS["Deployment"]]["spec"]["replicas"] == 2
     await reconciler(kube).remove("claims")
@@ -126,5 +126,5 @@ async def test_whoever_scales_keeps_the_replicas() -> None:
 
     kube.fault = fault
     outcome = await reconciler(kube).make("claims", render(FACTS, GatewayDefaults()), 3)
-    assert outcome.trouble == ""
+    assert outcome.trouble is None
     assert kube.objects[PATHS["Deployment"]]["spec"]["replicas"] == 7
