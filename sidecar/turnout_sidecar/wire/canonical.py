@@ -213,12 +213,13 @@ class NotAnAnswer(ValueError):  # noqa: N818  says what it is
 
 
 class ProviderError(msgspec.Struct, frozen=True):
-    """What a provider said of an error. Empty: nothing that can be read."""
+    """What a provider said of an error. Empty: nothing that can be read. `retry_after`: seconds, where the body tells them."""
 
     message: str = ""
     type: str = ""
     code: str = ""
     param: str | None = None
+    retry_after: float | None = None
 
 
 # --- events of a stream, in the order in which they come; `index` numbers the parts of the answer from 0 in their order ---
