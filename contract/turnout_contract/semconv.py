@@ -160,6 +160,7 @@ class Profile(msgspec.Struct, frozen=True):
     inference_duration: str
     operation_duration: str
     time_to_first_chunk: str
+    time_per_output_chunk: str
     token_usage: str | None
     token_counters: TokenCounters | None
 
@@ -170,6 +171,7 @@ _V1_41: Final = Profile(
     inference_duration="gen_ai.client.operation.duration",
     operation_duration="gen_ai.client.operation.duration",
     time_to_first_chunk="gen_ai.client.operation.time_to_first_chunk",
+    time_per_output_chunk="gen_ai.client.operation.time_per_output_chunk",
     token_usage="gen_ai.client.token.usage",  # noqa: S106
     token_counters=None,
 )
@@ -179,6 +181,7 @@ _LATEST: Final = Profile(
     inference_duration="gen_ai.client.inference.duration",
     operation_duration="gen_ai.client.operation.duration",
     time_to_first_chunk="gen_ai.client.inference.time_to_first_chunk",
+    time_per_output_chunk="gen_ai.client.inference.time_per_output_chunk",
     token_usage=None,
     token_counters=TokenCounters(),
 )

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 from turnout_sidecar.exchange import usage as money
 from turnout_sidecar.exchange.call import Attempt, Exchange
+from turnout_sidecar.exchange.chunks import ChunkTimes
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.failures import INTERNAL
@@ -32,7 +33,19 @@ class Relay:
     `hide` takes credentials out of the text of an error.
     """
 
-    __slots__ = ("_attempt", "_clock", "_exchange", "_first", "_hide", "_over", "_pieces", "_reply", "_tap")
+    __slots__ = (
+        "_attempt",
+        "_chunks",
+        "_clock",
+        "_events",
+        "_exchange",
+        "_first",
+        "_hide",
+        "_over",
+        "_pieces",
+        "_reply",
+        "_tap",
+    )
 
     def __init__(
         self,
@@ -54,6 +67,10 @@ class Relay:
         self._first = self._shown(first)
         self._clock = clock
         self._over = False
+        self._chunks = attempt.chunks = ChunkTimes()
+        self._events = 0
+        if tap.events and attempt.first_token_ns is not None:
+            self._timed(attempt.first_token_ns)
         exchange.aborted = tap.error is not None
 
     def __aiter__(self) -> "Relay":
@@ -91,6 +108,8 @@ class Relay:
         tap = self._tap
         async for piece in self._pieces:
             frames = tap.feed(piece)
+            if tap.events != self._events:
+                self._timed(self._clock.monotonic_ns())
             if tap.error is not None:
                 self._exchange.aborted = True
             if frames:
@@ -99,6 +118,12 @@ class Relay:
         if last:
             return last
         return await self._broken(None)
+
+    def _timed(self, now_ns: int) -> None:
+        """How long what has just come was waited for."""
+        events = self._tap.events
+        self._chunks.came(events - self._events, now_ns)
+        self._events = events
 
     def _shown(self, frames: bytes) -> bytes:
         """Where they hold an error they may repeat what the provider was sent."""

@@ -48,6 +48,7 @@ class GenAiMetrics:
             else _seconds(profile.operation_duration, "Attempts that are no inference.", _WITH_ERROR)
         )
         self.first_chunks = _seconds(profile.time_to_first_chunk, "Streams: to the first chunk.", _BASE)
+        self.further_chunks = _seconds(profile.time_per_output_chunk, "Streams: to each further chunk.", _BASE)
         self.calls = _seconds(semconv.SERVER_REQUEST_DURATION, "Calls that a model answered.", _SERVER)
         self.first_tokens = _seconds(
             semconv.SERVER_TIME_TO_FIRST_TOKEN, "Streams: to the first token.", _SERVER[:3], semconv.FIRST_TOKEN_BUCKETS
@@ -72,6 +73,7 @@ class GenAiMetrics:
                 self.durations,
                 self.other_durations,
                 self.first_chunks,
+                self.further_chunks,
                 self.calls,
                 self.first_tokens,
                 self.per_token,
@@ -105,6 +107,8 @@ class GenAiMetrics:
         durations.observe((*labels, error or ""), (end - attempt.started_ns) / _NANO)
         if exchange.stream and attempt.first_token_ns is not None:
             self.first_chunks.observe(labels, (attempt.first_token_ns - attempt.started_ns) / _NANO)
+        if attempt.chunks is not None:
+            self.further_chunks.merge(labels, attempt.chunks.counts, attempt.chunks.total_ns / _NANO)
         if attempt.usage is not None:
             self.tokens.record(labels, attempt.usage)
 

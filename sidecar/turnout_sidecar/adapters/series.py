@@ -9,7 +9,8 @@ begin with `_` where a name could be taken for one).
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import add
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -90,6 +91,14 @@ class Histograms(_Family):
             self._sums[values] = 0.0
         counts[bisect_left(self._bounds, amount)] += 1
         self._sums[values] += amount
+
+    def merge(self, values: Labels, counts: Sequence[int], total: float) -> None:
+        """Count many amounts at once: how many in each bucket (one more than there are bounds), and their sum."""
+        if not any(counts):
+            return
+        before = self._counts.get(values)
+        self._counts[values] = list(counts) if before is None else [*map(add, before, counts)]
+        self._sums[values] = self._sums.get(values, 0.0) + total
 
     def count(self, values: Labels) -> int:
         """How many amounts."""

@@ -14,6 +14,7 @@ import msgspec
 
 from turnout_contract.api.meta import Sensitivity, Value
 from turnout_contract.snapshot import model as snap
+from turnout_sidecar.exchange.chunks import ChunkTimes
 from turnout_sidecar.exchange.usage import Usage
 
 
@@ -58,6 +59,7 @@ class Attempt:
 
     __slots__ = (
         "backend",
+        "chunks",
         "cost_nano",
         "ended_ns",
         "error",
@@ -81,6 +83,7 @@ class Attempt:
         self.started_ns = started_ns  # monotonic nanoseconds
         self.ended_ns: int | None = None
         self.first_token_ns: int | None = None
+        self.chunks: ChunkTimes | None = None  # of a stream
         self.status: int | None = None  # HTTP status of the provider
         self.error: str | None = None  # low-cardinality error.type; None: success
         self.usage: Usage | None = None

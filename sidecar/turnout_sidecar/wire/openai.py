@@ -87,11 +87,16 @@ def read_usage(usage: Any) -> Usage | None:
         return None
     if made is None and _count(usage.get("total_tokens")) == given:
         made = 0  # embeddings answer with no tokens
+    read, written = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
     return Usage(
         input=given,
         output=made,
-        cached_input=_detail(usage, "prompt_tokens_details", "cached_tokens"),
-        reasoning=_detail(usage, "completion_tokens_details", "reasoning_tokens"),
+        cached_input=_count(read.get("cached_tokens")),
+        reasoning=_count(written.get("reasoning_tokens")),
+        cache_write_5m=_count(read.get("cache_write_tokens")),  # for how long is not said
+        audio_input=_count(read.get("audio_tokens")),
+        audio_output=_count(written.get("audio_tokens")),
+        image_input=_count(read.get("image_tokens")),
     )
 
 
@@ -111,12 +116,12 @@ class StreamTap:
 
     __slots__ = (
         "_bytes",
-        "_events",
         "_overhead",
         "_rest",
         "_strip",
         "done",
         "error",
+        "events",
         "finish_reasons",
         "id",
         "model",
@@ -126,7 +131,7 @@ class StreamTap:
     def __init__(self, *, strip_usage: bool) -> None:
         self._strip = strip_usage
         self._rest = b""
-        self._events = 0  # that carry a piece of the answer
+        self.events = 0  # that carry a piece of the answer
         self._bytes = 0
         self._overhead = 0  # bytes of an event around its text
         self.done = False  # the stream has ended as it should
@@ -150,8 +155,8 @@ class StreamTap:
                 raise NotAnAnswer("an event of the stream has no end")
             if not piece:
                 return b""
-        if self._events > 1 and not self._may_hold_facts(piece):
-            self._events += piece.count(b"\n\n") + piece.count(b"\n\r\n")
+        if self.events > 1 and not self._may_hold_facts(piece):
+            self.events += piece.count(b"\n\n") + piece.count(b"\n\r\n")
             self._bytes += len(piece)
             return piece
         return self._read(piece)
@@ -167,11 +172,11 @@ class StreamTap:
     @property
     def began(self) -> bool:
         """Whether any piece of an answer has come."""
-        return self._events > 0
+        return self.events > 0
 
     def estimate_output(self) -> int:
         """Tokens of the answer so far: an event is one at least, and four bytes of text are one."""
-        return max(self._events - 1, tokens.of_bytes(max(0, self._bytes - self._events * self._overhead)), 0)
+        return max(self.events - 1, tokens.of_bytes(max(0, self._bytes - self.events * self._overhead)), 0)
 
     @staticmethod
     def _may_hold_facts(piece: bytes) -> bool:
@@ -226,9 +231,9 @@ class StreamTap:
         text = 0
         for choice in _dicts(choices):
             text += self._choice(choice)
-        if text or not self._events:
+        if text or not self.events:
             self._overhead = min(self._overhead or size, size - text)
-        self._events += 1
+        self.events += 1
         self._bytes += size
         return True
 
@@ -290,6 +295,6 @@ def _count(value: Any) -> int | None:
     return value if value.__class__ is int and 0 <= value <= MAX_COUNT else None
 
 
-def _detail(usage: dict[str, Any], group: str, name: str) -> int | None:
+def _details(usage: dict[str, Any], group: str) -> dict[str, Any]:
     details = usage.get(group)
-    return _count(details.get(name)) if isinstance(details, dict) else None
+    return details if isinstance(details, dict) else {}

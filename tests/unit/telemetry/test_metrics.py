@@ -9,6 +9,7 @@ from doubles.finished_calls import EMBEDDINGS, HOUSE, MILLI, OPENAI, START_NS, a
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.adapters.metrics import GatewayMetrics
 from turnout_sidecar.exchange.call import Exchange
+from turnout_sidecar.exchange.chunks import ChunkTimes
 
 END = START_NS + 500 * MILLI
 
@@ -120,6 +121,37 @@ def test_a_stream_has_times_to_the_first_and_for_each_further_token() -> None:
     assert one(metrics, "gen_ai_server_time_to_first_token_seconds_sum", **labels) == 0.06
     assert one(metrics, "gen_ai_server_time_per_output_token_seconds_sum", **labels) == pytest.approx(0.44 / 300)
     assert any(name == "gen_ai_client_operation_time_to_first_chunk_seconds_sum" for name, _ in samples(metrics))
+
+
+@pytest.mark.parametrize(("profile", "client"), [("v1.41", "operation"), ("latest", "inference")])
+def test_a_stream_has_times_for_each_further_chunk(profile: str, client: str) -> None:
+    exchange = answered()
+    exchange.stream = True
+    chunks = exchange.attempts[0].chunks = ChunkTimes()
+    for at in (60, 75, 175):
+        chunks.came(1, START_NS + at * MILLI)
+    metrics = metrics_of(exchange, exchange, semconv=profile)
+    labels = {
+        "gen_ai_operation_name": "chat",
+        "gen_ai_provider_name": "openai",
+        "gen_ai_request_model": "gpt-4o-mini",
+        "server_address": "api.openai.com",
+        "server_port": "443",
+    }
+    name = f"gen_ai_client_{client}_time_per_output_chunk_seconds"
+
+    assert one(metrics, f"{name}_count", **labels) == 4
+    assert one(metrics, f"{name}_sum", **labels) == pytest.approx(0.23)
+    assert one(metrics, f"{name}_bucket", **labels, le="0.01") == 0
+    assert one(metrics, f"{name}_bucket", **labels, le="0.02") == 2
+    assert one(metrics, f"{name}_bucket", **labels, le="0.16") == 4
+
+
+def test_what_has_no_further_chunks_has_no_times_for_them() -> None:
+    exchange = answered()
+    exchange.stream, exchange.attempts[0].chunks = True, ChunkTimes()
+
+    assert not any("output_chunk_seconds" in name for name, _ in samples(metrics_of(exchange, answered())))
 
 
 def test_retries_fallbacks_and_errors_are_told_apart() -> None:

@@ -37,6 +37,8 @@ def test_a_profile_does_not_expose_the_other_ones_names(name: semconv.ProfileNam
     exposed = {family.name for family in registry.collect()}
 
     assert ("gen_ai_client_token_usage" in exposed) == (name == "v1.41")
+    for client, profile in (("operation", "v1.41"), ("inference", "latest")):
+        assert (f"gen_ai_client_{client}_time_per_output_chunk_seconds" in exposed) == (name == profile)
     assert ("gen_ai_client_inference_duration_seconds" in exposed) == (name == "latest")
     assert ("gen_ai_client_inference_usage_input_tokens" in exposed) == (name == "latest")
 
