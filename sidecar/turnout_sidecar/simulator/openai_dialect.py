@@ -7,6 +7,7 @@ from turnout_sidecar.simulator.dialect import Asked, Endpoint, Refusal, Reply, d
 from turnout_sidecar.simulator.openai_chat import CREATED, answer_chat
 from turnout_sidecar.simulator.openai_embeddings import answer_embeddings
 from turnout_sidecar.simulator.prompt_cache import PromptCache
+from turnout_sidecar.simulator.responses_answers import Responses
 from turnout_sidecar.simulator.settings import DEFAULT_MODELS
 
 _TYPES: Final = {429: "requests", 500: "server_error", 503: "server_error"}
@@ -33,12 +34,14 @@ class OpenAI:
 
     def __init__(self) -> None:
         self._cache = PromptCache()
+        self._responses = Responses(self._cache)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Chat, responses, embeddings, models."""
         return (
             Endpoint("POST", "/v1/chat/completions", lambda asked: answer_chat(asked, self._cache)),
+            Endpoint("POST", "/v1/responses", self._responses.answer),
             Endpoint("POST", "/v1/embeddings", answer_embeddings),
             Endpoint("GET", "/v1/models", _list_models),
             Endpoint("GET", "/v1/models/{model}", _show_model),

@@ -177,7 +177,7 @@ async def test_a_key_is_asked_for_only_where_one_is_set(start: Start) -> None:
 
 async def test_what_is_not_served_is_not_found_in_the_protocol_s_own_shape(start: Start) -> None:
     provider = await start()
-    for path in ("/v1/responses", "/", "/v1/chat"):
+    for path in ("/v1/files", "/", "/v1/chat"):
         status, reply = await provider.post(path, b"{}")
         assert (status, json.loads(reply)["error"]["type"]) == (404, "invalid_request_error")
 
