@@ -1,5 +1,6 @@
 """What goes wrong in a cluster, done to a real one: kinds deleted, storms of objects, hands in our status, clocks of etcd."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,12 +46,32 @@ def test_a_deleted_kind_empties_no_gateway(
     time.sleep(3)  # longer than debounce, audit and compilation
     assert len(gateway.pushes) == pushes
     assert there(cluster, namespace, "deployments", "turnout-gateway", "/apis/apps/v1")
+    held = has_condition(cluster, namespace, "modelproviders", "openai", "Programmed", "False", "DefinitionMissing")
+    assert "ModelRoute" in eventually("what is left says so", held)["message"]
+    in_trouble = 'turnout_operator_namespaces_in_trouble{reason="DefinitionMissing"}'
+    eventually("it is counted", lambda: operator.metric(in_trouble) == 1)
+    shown = json.loads(operator.get("/gateways")[1])["namespaces"][namespace]
+    assert [trouble["reason"] for trouble in shown["troubles"]] == ["DefinitionMissing"]
     cluster.apply(REPOSITORY / "crds")
     cluster.apply([route(sensitivity="Confidential")], namespace=namespace)
     eventually(
         "it is served again", has_condition(cluster, namespace, "modelroutes", "assistant", "Programmed", "True"), 60
     )
     assert all('"routes":[]' not in push.snapshot for push in gateway.pushes)
+
+
+def test_a_loss_that_is_meant_is_released_by_an_annotation(
+    cluster: Cluster, namespace: str, operator: Replica, fleet: Fleet, definitions_again: None
+) -> None:
+    cluster.apply([provider(), route()], namespace=namespace)
+    (gateway,) = fleet(operator)
+    eventually("it runs", lambda: gateway.runs("ModelRoute", "assistant", 1))
+    cluster.kubectl("delete", "crd", "modelroutes.turnout.dev")
+    held = has_condition(cluster, namespace, "modelproviders", "openai", "Programmed", "False", "DefinitionMissing")
+    eventually("it is held", held)
+    cluster.kubectl("annotate", "namespace", namespace, "--overwrite", "turnout.dev/released-at=now")
+    eventually("the gateway has no route", lambda: (s := gateway.snapshot) is not None and s.routes == ())
+    eventually("it is ready", has_condition(cluster, namespace, "modelproviders", "openai", "Ready", "True"))
 
 
 def test_a_storm_of_routes_is_one_push_or_few_and_every_status_is_right(

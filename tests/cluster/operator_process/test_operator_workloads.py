@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from cluster.kube import Cluster, eventually
 from cluster.operator_rig import (
     FakeGateway,
@@ -98,6 +100,25 @@ def test_what_somebody_else_made_is_never_touched_and_is_said(
     cluster.kubectl("delete", "modelroute", "assistant", "-n", namespace)
     eventually("the others are gone", lambda: present(cluster, namespace) == ["services"])
     assert there(cluster, namespace, "services", "turnout") == before
+
+
+@pytest.mark.parametrize("what", ["count/deployments.apps", "pods"])
+def test_a_quota_that_leaves_no_room_is_said_in_its_own_words_until_it_does(
+    cluster: Cluster, namespace: str, operator: Replica, what: str
+) -> None:
+    folder = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    cluster.request("POST", folder, {"metadata": {"name": "small"}, "spec": {"hard": {what: "0"}}})
+    eventually(
+        "the quota is in force", lambda: "used" in cluster.request("GET", f"{folder}/small").get("status", {}), 60
+    )
+    cluster.apply([model_gateway(), provider(), route()], namespace=namespace)
+    for plural, name in (("modelroutes", "assistant"), ("modelgateways", "default")):
+        refused = has_condition(cluster, namespace, plural, name, "Programmed", "False", "WorkloadRefused")
+        assert "exceeded quota: small" in eventually(f"{plural} says so", refused)["message"]
+    cluster.request("DELETE", f"{folder}/small")
+    eventually("two pods", lambda: len(gateway_pods(cluster, namespace)) == 2, 90)
+    none = has_condition(cluster, namespace, "modelroutes", "assistant", "Programmed", "Unknown", "NoGateways")
+    eventually("it waits for gateways", none, 60)
 
 
 def test_replicas_are_ours_until_somebody_scales(cluster: Cluster, namespace: str, operator: Replica) -> None:
