@@ -121,7 +121,7 @@ class Operator:
             self.writer,
             views=self.publisher.views,
             leading=lambda: self.elector.leading,
-            settled=lambda: time.monotonic() - self._term_began >= self._settings.takeover_grace,
+            settled=self._settled,
             monotonic=time.monotonic,
             timestamp=_timestamp,
         )
@@ -263,6 +263,11 @@ class Operator:
 
     def _status_changed(self, namespace: str) -> None:
         self.engine.mark(namespace)
+
+    def _settled(self) -> bool:
+        """Whether gateways that are there had time to come back to us."""
+        long_ago = time.monotonic() - self._term_began >= self._settings.takeover_grace
+        return long_ago and self.housekeeping.took_over
 
     def _stands(self, namespace: str) -> bool:
         """Whether something may be made in the namespace."""

@@ -60,12 +60,21 @@ class Housekeeping:
         self._asked: dict[str, float] = {}
         self._statuses_at = 0.0
         self._everything_at = 0.0
-        self._term_begun = False
+        self._terms = 0
+        self._took_over = False
+        self._leftovers_due = False
 
     def term_began(self) -> None:
         """We lead: gateways are expected, leftovers looked for."""
-        self._term_begun = True
+        self._terms += 1
+        self._took_over = False
+        self._leftovers_due = True
         self._asked.clear()
+
+    @property
+    def took_over(self) -> bool:
+        """Whether it is known which gateways this term has to expect. Until then nobody is missed."""
+        return self._took_over
 
     def everything(self) -> None:
         """Events may have been missed: audit all kinds."""
@@ -79,19 +88,18 @@ class Housekeeping:
         self._detector.schedule(EVERYTHING, now + RETRY_SECONDS)
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self._look()
-            except ApiError as error:
-                _log.warning("housekeeping: %s", error)
+            for look in (self._take_over, self._audit, self._look):
+                try:
+                    await look(self._monotonic())
+                except ApiError as error:
+                    _log.warning("housekeeping: %s", error)
 
-    async def _look(self) -> None:
-        now = self._monotonic()
-        await self._audit(now)
+    async def _look(self, now: float) -> None:
         if not self._leading():
             return
-        if self._term_begun:
-            await self._take_over()
-            self._term_begun = False
+        if self._leftovers_due:
+            await self._look_for_leftovers()
+            self._leftovers_due = False
         for peer in self._registry.absent(now, ABSENT_SECONDS):
             await self._ask_after(peer, now)
         if now >= self._statuses_at:
@@ -111,14 +119,20 @@ class Housekeeping:
                 self._workloads.again()
                 await self._look_for_leftovers()
 
-    async def _take_over(self) -> None:
-        for pod in await self._gateway_pods():
+    async def _take_over(self, _now: float) -> None:
+        if self._took_over or not self._leading():
+            return
+        term = self._terms
+        pods = await self._gateway_pods()
+        if self._terms != term:
+            return
+        for pod in pods:
             if _ready(pod):
                 metadata = pod["metadata"]
                 peer = Peer(str(metadata["namespace"]), str(metadata["name"]), str(metadata["uid"]))
                 self._registry.expect(peer, self._monotonic())
-                self._engine.mark(peer.namespace)
-        await self._look_for_leftovers()
+        self._took_over = True
+        self._engine.mark_all()
 
     async def _look_for_leftovers(self) -> None:
         owned = await self._reconciler.owned_namespaces(self._settings.namespaces)

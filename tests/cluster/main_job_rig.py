@@ -38,8 +38,9 @@ time.time_ns = lambda: _time_ns() + _shift * 1_000_000_000
 """
 TIMINGS = {
     "lease": {"duration": 3.0, "renewDeadline": 2.0, "retry": 0.3},
-    "takeoverGrace": 2.0,
-    "disconnectedAfter": 3.0,
+    # Gateways pause for up to 5 s between dials, and each dial takes a TokenReview: nobody is to be missed sooner.
+    "takeoverGrace": 20.0,
+    "disconnectedAfter": 20.0,
 }
 
 

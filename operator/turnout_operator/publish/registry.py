@@ -29,7 +29,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 class GatewayView(msgspec.Struct, frozen=True):
     """One gateway, for status. `sources` is what the version that it runs contains; `fresh`: it never ran any and is not late;
-    `asked`: it was sent what is wanted a moment ago."""
+    `asked`: it was sent what is wanted a moment ago; `expected`: its pod is there, and it may yet dial in for the first time."""
 
     pod: str
     state: State
@@ -41,6 +41,7 @@ class GatewayView(msgspec.Struct, frozen=True):
     not_mounted: tuple[str, ...] = ()
     fresh: bool = False
     asked: bool = False
+    expected: bool = False
 
 
 class _Record(msgspec.Struct):
@@ -51,6 +52,7 @@ class _Record(msgspec.Struct):
     missing: tuple[str, ...] = ()
     state: State = "STALE"
     since: float = 0.0
+    expected: bool = False
     refused: dict[str, tuple[NackError, ...]] = {}
 
 
@@ -67,7 +69,8 @@ class Registry:
 
     def expect(self, peer: Peer, now: float) -> None:
         """There is such a pod; it has not connected to us yet."""
-        self._records.setdefault(peer.namespace, {}).setdefault(peer.uid, _Record(peer=peer, seen=now, since=now))
+        records = self._records.setdefault(peer.namespace, {})
+        records.setdefault(peer.uid, _Record(peer=peer, seen=now, since=now, expected=True))
 
     def memory(self, peer: Peer) -> dict[str, tuple[NackError, ...]]:
         """What that pod has refused; shared between its connections."""
@@ -83,7 +86,7 @@ class Registry:
         if known is None:
             records[peer.uid] = _Record(peer=peer, seen=now, session=session, since=now, refused=refused)
             return None
-        replaced, known.session, known.seen = known.session, session, now
+        replaced, known.session, known.seen, known.expected = known.session, session, now, False
         return replaced
 
     def disconnect(self, peer: Peer, session: Session, now: float) -> None:
@@ -180,6 +183,7 @@ class Registry:
             errors=session.errors if session is not None else (),
             not_mounted=session.not_mounted if session is not None and session.greeted else (),
             asked=session is not None and session.waiting(now, ASKED_SECONDS),
+            expected=record.expected and state != "DISCONNECTED",
             fresh=not record.running and session is not None and session.waiting(now),
         )
 

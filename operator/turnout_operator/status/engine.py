@@ -159,7 +159,8 @@ class StatusEngine:
         scene = Scene(
             wants_gateway=standing.wants_gateway,
             gateways=views,
-            settled=self._settled(),
+            # What a gateway runs that has yet to dial in for the first time, only the status says that stands there.
+            settled=self._settled() and not any(view.expected for view in views),
             workload_trouble=self._trouble.get(namespace),
             withheld=standing.withheld,
         )
@@ -257,6 +258,9 @@ def _reports(views: tuple[GatewayView, ...], before: dict[str, Any], now: str) -
     newest = {view.pod: view for view in sorted(views, key=lambda view: view.since)}
     for _, view in sorted(newest.items())[:MOST_GATEWAYS]:
         old = known.get(view.pod, {})
+        if view.expected and old:
+            reports.append(old)
+            continue
         since = str(old.get("since") or now) if old.get("state") == view.state else now
         report = GatewayReport(pod=view.pod, state=view.state, version=view.version, since=since)
         reports.append({"version": "", "since": "", **msgspec.to_builtins(report)})

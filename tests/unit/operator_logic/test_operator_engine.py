@@ -116,6 +116,19 @@ async def test_an_acknowledgement_on_its_way_is_waited_for() -> None:
     assert [one["reason"] for one in programmed] == ["Pending"]
 
 
+async def test_while_a_gateway_is_expected_that_has_not_dialled_in_what_stands_there_stands() -> None:
+    """However long the grace is over: it may have been running that generation all the time."""
+    rig = Rig()
+    (write,) = rig.refresh()
+    rig.echo(write.status)
+    rig.views = (GatewayView(pod="p", state="STALE", version="", since=0, expected=True),)
+    assert rig.refresh() == []
+    rig.views = (GatewayView(pod="p", state="DISCONNECTED", version="", since=0),)
+    (write,) = rig.refresh()
+    programmed = [one for one in write.status["conditions"] if one["type"] == "Programmed"]
+    assert [(one["status"], one["reason"]) for one in programmed] == [("Unknown", "Disconnected")]
+
+
 async def test_an_object_that_is_another_by_now_is_left_to_the_next_compilation() -> None:
     rig = Rig()
     rig.store.put({**ROUTE, "metadata": {**ROUTE["metadata"], "generation": 2, "resourceVersion": "9"}})
