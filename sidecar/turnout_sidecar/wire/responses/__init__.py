@@ -1,0 +1,1 @@
+"""OpenAI's Responses API: asked in by applications, and spoken by backends."""

@@ -1,0 +1,157 @@
+"""The input of a Responses request as canonical messages.
+
+Here a conversation is a flat list of items (messages, thoughts, calls of tools and their results); elsewhere it is a list of
+turns. Rules:
+- thoughts, words and calls of one turn of the model are one assistant message, in their order;
+- results that follow each other are parts of one user message, whatever their number;
+- ids of calls lose the signature that they carry, which goes back to its place;
+- an item that leans on the provider is noted, not refused: whether it can be said is the target's matter.
+"""
+
+from typing import Any
+
+from turnout_sidecar.wire import signed_ids
+from turnout_sidecar.wire.canonical import (
+    Document,
+    Image,
+    Message,
+    Part,
+    Refusal,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+from turnout_sidecar.wire.responses import fields
+from turnout_sidecar.wire.responses.read_content import read_part
+from turnout_sidecar.wire.responses.thoughts import unseal
+from turnout_sidecar.wire.responses.words import PROVIDER_ITEMS, STATEFUL_ITEMS, kind_of_item
+
+_ROLES: dict[str, Role] = {"system": "system", "developer": "developer", "user": "user", "assistant": "assistant"}
+
+
+class Conversation:
+    """Items in, messages out."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.stateful: list[str] = []
+        self.provider_items: list[str] = []
+        self.lost: set[str] = set()
+
+    def add_instructions(self, words: str | None) -> None:
+        """The words that stand before everything else."""
+        if words:
+            self.messages.append(Message("system", (Text(words),)))
+
+    def add_input(self, given: Any) -> None:
+        """The member `input`. Raises CallError 400."""
+        if isinstance(given, str):
+            self.messages.append(Message("user", (Text(given),)))
+            return
+        if given is None:
+            return
+        if not isinstance(given, list):
+            raise fields.wrong("input", "a string or an array of items", given)
+        for index, item in enumerate(given):
+            self._item(fields.an_object(item, f"input[{index}]"), f"input[{index}]")
+
+    def _item(self, item: dict[str, Any], field: str) -> None:
+        kind = kind_of_item(item)
+        if kind == "message":
+            self._message(item, field)
+        elif kind == "function_call":
+            self._append("assistant", _call(item, field))
+        elif kind == "function_call_output":
+            self._result(_result(item, field))
+        elif kind == "reasoning":
+            self._append("assistant", self._thought(item, field))
+        elif kind in STATEFUL_ITEMS:
+            self.stateful.append(f"{field} ({kind})")
+        elif kind in PROVIDER_ITEMS:
+            self.provider_items.append(kind)
+        elif "type" not in item or not kind:
+            raise fields.wrong(f"{field}.type", "a string", item.get("type"), given="type" in item)
+        else:
+            raise fields.not_understood(f"{field}.type", kind)
+
+    def _message(self, item: dict[str, Any], field: str) -> None:
+        said = fields.needed(item, "role", f"{field}.role")
+        role = _ROLES.get(said)
+        if role is None:
+            raise fields.not_understood(f"{field}.role", said)
+        parts = _content(item.get("content"), f"{field}.content")
+        for part in parts:
+            if isinstance(part, Refusal) and role != "assistant":
+                raise fields.not_understood(f"{field}.content", "refusal")
+        if role == "assistant":
+            self._append(role, *parts)
+        else:
+            self.messages.append(Message(role, parts))
+
+    def _thought(self, item: dict[str, Any], field: str) -> Thinking:
+        words = _joined(item, "summary", field) or _joined(item, "content", field)
+        encrypted = fields.text(item, "encrypted_content", f"{field}.encrypted_content")
+        signature, redacted = unseal(encrypted)
+        if encrypted is not None and signature is None and redacted is None:
+            self.lost.add("input (reasoning.encrypted_content)")
+        return Thinking(words, signature, redacted, fields.text(item, "id", f"{field}.id"))
+
+    def _append(self, role: Role, *parts: Part) -> None:
+        """To the model's turn, if it is going on."""
+        last = self.messages[-1] if self.messages else None
+        if last is not None and last.role == role:
+            self.messages[-1] = Message(role, last.parts + parts)
+        else:
+            self.messages.append(Message(role, parts))
+
+    def _result(self, result: ToolResult) -> None:
+        """To the results before it, if it follows some."""
+        last = self.messages[-1] if self.messages else None
+        if last is not None and last.role == "user" and last.parts and isinstance(last.parts[-1], ToolResult):
+            self.messages[-1] = Message("user", (*last.parts, result))
+        else:
+            self.messages.append(Message("user", (result,)))
+
+
+def _content(content: Any, field: str) -> tuple[Part, ...]:
+    if isinstance(content, str):
+        return (Text(content),)
+    if not isinstance(content, list):
+        raise fields.wrong(field, "a string or an array of parts", content)
+    return tuple(
+        read_part(fields.an_object(part, f"{field}[{index}]"), f"{field}[{index}]")
+        for index, part in enumerate(content)
+    )
+
+
+def _call(item: dict[str, Any], field: str) -> ToolCall:
+    own, signature = signed_ids.split(fields.needed(item, "call_id", f"{field}.call_id"))
+    return ToolCall(
+        id=own,
+        name=fields.needed(item, "name", f"{field}.name"),
+        arguments=fields.needed(item, "arguments", f"{field}.arguments") or "{}",
+        signature=signature,
+    )
+
+
+def _result(item: dict[str, Any], field: str) -> ToolResult:
+    own, _ = signed_ids.split(fields.needed(item, "call_id", f"{field}.call_id"))
+    parts: list[Text | Image | Document] = []
+    if "output" not in item:
+        raise fields.wrong(f"{field}.output", "a string or an array of parts", None, given=False)
+    for index, part in enumerate(_content(item["output"], f"{field}.output")):
+        if not isinstance(part, Text | Image | Document):
+            raise fields.not_understood(f"{field}.output[{index}].type", str(item["output"][index]["type"]))
+        parts.append(part)
+    return ToolResult(own, tuple(parts), name=fields.text(item, "name", f"{field}.name"))
+
+
+def _joined(item: dict[str, Any], name: str, field: str) -> str:
+    """The paragraphs of a thought."""
+    texts = [
+        fields.text(fields.an_object(part, f"{field}.{name}[{index}]"), "text", f"{field}.{name}[{index}].text")
+        for index, part in enumerate(fields.array(item, name, f"{field}.{name}"))
+    ]
+    return "\n\n".join(text for text in texts if text)
