@@ -7,6 +7,7 @@ another id and a name (Google's layer gives every call index 0); thoughts are re
 is missing or of another type is passed over; what is no JSON is no answer.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -58,6 +59,7 @@ class StreamReader:
         self._limit = limit
         self._parser = sse.SseParser(limit)
         self._events: list[Event] = []
+        self._failure: NotAnAnswer | None = None
         self._started = False
         self._done = False
         self._parts = 0
@@ -72,34 +74,41 @@ class StreamReader:
 
     def feed(self, piece: bytes) -> list[Event]:
         """See the protocol."""
-        try:
-            read = self._parser.feed(piece)
-        except sse.SseEventTooLarge as error:
-            raise NotAnAnswer(str(error)) from error
-        return self._read(read)
+        return self._read(lambda: self._parser.feed(piece))
 
     def finish(self) -> list[Event]:
         """See the protocol: `[DONE]` may lack its line break."""
-        try:
-            read = self._parser.finish()
-        except sse.SseEventTooLarge as error:
-            raise NotAnAnswer(str(error)) from error
-        whole = [event for event in read if event.terminated or (event.data or b"").strip() == _DONE]
-        return self._read(whole)
+        return self._read(
+            lambda: [
+                event for event in self._parser.finish() if event.terminated or (event.data or b"").strip() == _DONE
+            ]
+        )
 
-    def _read(self, read: list[sse.SseEvent]) -> list[Event]:
-        for event in read:
-            if self._done:
-                break
-            if event.data is None:
-                if event.raw.lstrip().startswith(b":"):
-                    self._events.append(Pinged())
-            elif event.data.strip() == _DONE:
-                self._end()
-            elif event.data.strip():
-                self._chunk(event.data)
+    def _read(self, parsed: Callable[[], list[sse.SseEvent]]) -> list[Event]:
+        """What can be read is told before what cannot is raised, so that it does not matter how the bytes were cut."""
+        if self._failure is None:
+            try:
+                for event in parsed():
+                    self._event(event)
+            except sse.SseEventTooLarge as error:
+                self._failure = NotAnAnswer(str(error))
+            except NotAnAnswer as error:
+                self._failure = error
+        if self._failure is not None and not self._events:
+            raise self._failure
         events, self._events = self._events, []
         return events
+
+    def _event(self, event: sse.SseEvent) -> None:
+        if self._done:
+            return
+        if event.data is None:
+            if event.raw.lstrip().startswith(b":"):
+                self._events.append(Pinged())
+        elif event.data.strip() == _DONE:
+            self._end()
+        elif event.data.strip():
+            self._chunk(event.data)
 
     def _chunk(self, data: bytes) -> None:
         try:
