@@ -104,6 +104,8 @@ class _Process:
             group.create_task(self._tick(), name="tick")
             if operator.collections is not None:
                 group.create_task(operator.collections.run(), name="collections")
+            if operator.orphans is not None:
+                group.create_task(operator.orphans.run(), name="orphans")
 
     async def _list_everything(self) -> None:
         left = list(EVERYTHING)

@@ -32,6 +32,7 @@ from turnout_operator.metrics import Metrics
 from turnout_operator.publish.auth import TokenReviewer
 from turnout_operator.publish.collections import CollectionKeeper
 from turnout_operator.publish.credentials import QdrantCollections
+from turnout_operator.publish.orphans import CLUSTER_NAMESPACE, OrphanSweeper
 from turnout_operator.publish.publisher import Publisher
 from turnout_operator.publish.registry import Registry
 from turnout_operator.publish.server import GatewayServer
@@ -55,6 +56,7 @@ class Operator:
         cluster = ClusterKube(self.configuration)
         self.kube = AsyncKube(cluster, ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kube"))
         self.metrics = Metrics()
+        self.orphans: OrphanSweeper | None = None
         self._term_began = 0.0
         self._leads = False
         self.elector = Elector(
@@ -176,12 +178,22 @@ class Operator:
     def _build_collections(self, session: aiohttp.ClientSession) -> CollectionKeeper | None:
         if self._settings.qdrant is None:
             return None
+        collections = QdrantCollections(self._settings.qdrant, session)
+        self.orphans = OrphanSweeper(
+            collections,
+            self.kube,
+            own=self._settings.namespace,
+            leading=lambda: self.elector.leading,
+            monotonic=time.monotonic,
+            left=self.metrics.orphans.set,
+        )
         return CollectionKeeper(
             self._settings.qdrant,
-            QdrantCollections(self._settings.qdrant, session),
+            collections,
             leading=lambda: self.elector.leading,
             give=self.publisher.credentials,
             wall_ms=_wall_ms,
+            mark=self._cluster,
         )
 
     def _build_edges(self, cluster: ClusterKube) -> None:
@@ -263,6 +275,11 @@ class Operator:
 
     def _status_changed(self, namespace: str) -> None:
         self.engine.mark(namespace)
+
+    def _cluster(self) -> str:
+        """What tells our cluster from others; "" while it is not known."""
+        known = self.store.namespace(CLUSTER_NAMESPACE)
+        return known.uid if known is not None else ""
 
     def _settled(self) -> bool:
         """Whether gateways that are there had time to come back to us."""

@@ -56,6 +56,10 @@ class Metrics:
             "Namespaces whose gateways keep what they have, or lack workloads.",
             ("reason",),
         )
+        self.orphans = self._gauge(
+            "turnout_operator_collections_orphaned",
+            "Collections of the shared Qdrant for namespaces that do not exist, without this cluster's mark.",
+        )
         self.certificate_expiry = self._gauge(
             "turnout_operator_certificate_expiry_timestamp_seconds", "When the serving certificate ends."
         )

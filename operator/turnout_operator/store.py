@@ -63,6 +63,7 @@ class NamespaceFacts(msgspec.Struct, frozen=True):
     terminating: bool
     touched: int
     released: str = ""
+    uid: str = ""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -141,7 +142,8 @@ class Store:
         old = self._namespaces.get(name)
         labels = {str(key): str(value) for key, value in (metadata.get("labels") or {}).items()}
         released = str((metadata.get("annotations") or {}).get(RELEASED, ""))
-        new = NamespaceFacts(labels, bool(metadata.get("deletionTimestamp")), self._moment, released)
+        uid, terminating = str(metadata.get("uid", "")), bool(metadata.get("deletionTimestamp"))
+        new = NamespaceFacts(labels, terminating, self._moment, released, uid)
         self._namespaces[name] = new
         if old is not None and old.released != new.released:
             self._on_released(name)

@@ -18,7 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class CollectionKeeper:
-    """Who may use the shared Qdrant. `give` sends a namespace's gateways their credentials (None: no more)."""
+    """Who may use the shared Qdrant. `give` sends a namespace's gateways their credentials (None: no more).
+
+    `mark` is what collections made here are marked with ("": it is not known now, and they are not).
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class CollectionKeeper:
         leading: Callable[[], bool],
         give: Callable[[str, Credentials | None], None],
         wall_ms: Callable[[], int],
+        mark: Callable[[], str] = lambda: "",
         tick_seconds: float = TICK_SECONDS,
     ) -> None:
         self._settings = settings
@@ -35,6 +39,7 @@ class CollectionKeeper:
         self._leading = leading
         self._give = give
         self._wall_ms = wall_ms
+        self._mark = mark
         self._tick_seconds = tick_seconds
         self._wanted: set[str] = set()
         self._gone: set[str] = set()
@@ -86,7 +91,7 @@ class CollectionKeeper:
 
     async def _renew(self, namespace: str, now: float) -> None:
         if namespace not in self._renew_at:
-            await self._collections.ensure(collection_of(namespace))
+            await self._collections.ensure(collection_of(namespace), self._mark())
         if namespace not in self._wanted:
             return
         credentials = mint(self._settings, read_key(self._settings.key_file), namespace, int(now))

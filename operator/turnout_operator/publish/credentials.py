@@ -32,6 +32,8 @@ from turnout_contract.vector_collection import (
 )
 from turnout_operator.settings import SharedQdrant
 
+MARK = "turnout.dev/cluster"
+"""The key, in a collection's metadata, of the mark of the cluster whose operator made it."""
 _NOT_FOUND = 404
 _CONFLICT = 409
 _REFUSED = 400
@@ -44,8 +46,8 @@ class QdrantError(Exception):
 class Collections(Protocol):
     """What the operator asks of the shared Qdrant."""
 
-    async def ensure(self, collection: str) -> None:
-        """Make it where it is not there. Raises QdrantError."""
+    async def ensure(self, collection: str, mark: str) -> None:
+        """Make it where it is not there, with the cluster's mark ("": none). Raises QdrantError."""
         ...
 
     async def remove(self, prefix: str) -> None:
@@ -96,16 +98,20 @@ class QdrantCollections:
         self._settings = settings
         self._session = session
 
-    async def ensure(self, collection: str) -> None:
-        """See `Collections.ensure`."""
-        path = f"/collections/{quote(collection, safe='')}"
-        status, _ = await self._ask("GET", path, allowed=(_NOT_FOUND,))
+    async def ensure(self, collection: str, mark: str) -> None:
+        """See `Collections.ensure`. One that was made before there were marks is given one."""
+        path = _path(collection)
+        status, found = await self._ask("GET", path, allowed=(_NOT_FOUND,))
+        marked = {"metadata": {MARK: mark}} if mark else {}
+        if status != _NOT_FOUND and marked and not _mark_of(found):
+            await self._ask("PATCH", path, marked)
         if status == _NOT_FOUND:
             body = {
                 "vectors": {VECTOR: {"size": BUILTIN_DIMENSION, "distance": "Cosine"}},
                 "hnsw_config": {"m": HNSW_M, "payload_m": HNSW_PAYLOAD_M},
                 "shard_number": self._settings.shards,
                 "replication_factor": self._settings.replicas,
+                **marked,
             }
             await self._ask("PUT", path, body, allowed=(_CONFLICT,))
         for field, kind in INDEXES.items():
@@ -114,11 +120,23 @@ class QdrantCollections:
 
     async def remove(self, prefix: str) -> None:
         """See `Collections.remove`."""
-        _, answer = await self._ask("GET", "/collections")
-        for entry in (answer.get("result") or {}).get("collections") or ():
-            name = str(entry.get("name", ""))
+        for name in await self.names():
             if name.startswith(prefix):
-                await self._ask("DELETE", f"/collections/{quote(name, safe='')}", allowed=(_NOT_FOUND,))
+                await self.delete(name)
+
+    async def names(self) -> list[str]:
+        """See `MarkedCollections.names`."""
+        _, answer = await self._ask("GET", "/collections")
+        return [str(entry.get("name", "")) for entry in (answer.get("result") or {}).get("collections") or ()]
+
+    async def mark(self, collection: str) -> str:
+        """See `MarkedCollections.mark`."""
+        _, found = await self._ask("GET", _path(collection), allowed=(_NOT_FOUND,))
+        return _mark_of(found)
+
+    async def delete(self, collection: str) -> None:
+        """See `MarkedCollections.delete`."""
+        await self._ask("DELETE", _path(collection), allowed=(_NOT_FOUND,))
 
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, allowed: tuple[int, ...] = ()
@@ -145,20 +163,46 @@ class FakeCollections:
     """Collections in memory, beside the real ones."""
 
     def __init__(self) -> None:
-        self.names: set[str] = set()
+        self.marks: dict[str, str] = {}
+        """By collection; "" where it has none."""
         self.down = False
 
-    async def ensure(self, collection: str) -> None:
+    async def ensure(self, collection: str, mark: str) -> None:
         """See `Collections.ensure`."""
-        if self.down:
-            raise QdrantError("down")
-        self.names.add(collection)
+        self.marks[collection] = (await self.mark(collection)) or mark
 
     async def remove(self, prefix: str) -> None:
         """See `Collections.remove`."""
+        for name in await self.names():
+            if name.startswith(prefix):
+                await self.delete(name)
+
+    async def names(self) -> list[str]:
+        """See `MarkedCollections.names`."""
         if self.down:
             raise QdrantError("down")
-        self.names = {name for name in self.names if not name.startswith(prefix)}
+        return sorted(self.marks)
+
+    async def mark(self, collection: str) -> str:
+        """See `MarkedCollections.mark`."""
+        if self.down:
+            raise QdrantError("down")
+        return self.marks.get(collection, "")
+
+    async def delete(self, collection: str) -> None:
+        """See `MarkedCollections.delete`."""
+        if self.down:
+            raise QdrantError("down")
+        self.marks.pop(collection, None)
+
+
+def _path(collection: str) -> str:
+    return f"/collections/{quote(collection, safe='')}"
+
+
+def _mark_of(answer: Mapping[str, Any]) -> str:
+    config = (answer.get("result") or {}).get("config") or {}
+    return str((config.get("metadata") or {}).get(MARK) or "")
 
 
 def _base64(data: bytes) -> str:

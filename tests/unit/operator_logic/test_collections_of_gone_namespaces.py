@@ -37,11 +37,11 @@ async def test_a_namespace_that_went_in_one_moment_takes_its_collection_along(
     rig.store.put_namespace(namespace("team"))
     for item in objects:
         rig.store.put(item)
-    await until("it has a collection", lambda: there.names == {collection_of("team")})
+    await until("it has a collection", lambda: set(there.marks) == {collection_of("team")})
     for item in objects:
         rig.store.delete(item["kind"], item["metadata"]["uid"])
     rig.store.delete_namespace("team")
-    await until("its collection is gone", lambda: not there.names)
+    await until("its collection is gone", lambda: not there.marks)
     await rig.stop()
 
 
@@ -49,11 +49,11 @@ async def test_a_namespace_that_is_not_known_loses_no_collection(
     keeper: tuple[CollectionKeeper, FakeCollections],
 ) -> None:
     made, there = keeper
-    there.names.add(collection_of("team"))
+    there.marks[collection_of("team")] = ""
     rig = LeaderRig(collections=made)
     rig.start()
     rig.leader.wanted_by("team")  # a gateway that dialled in before the Namespace was heard of
     await until("it was looked at", lambda: not len(rig.leader._queue))
     await made.tick()
-    assert there.names
+    assert there.marks
     await rig.stop()

@@ -83,7 +83,7 @@ async def test_a_namespace_gets_its_collection_and_then_a_token_that_is_renewed_
     ((namespace, first),) = await rig.after(0)
     assert first is not None
     assert (namespace, first.expires_at) == ("claims", 4600)
-    assert rig.collections.names == {collection_of("claims")}
+    assert set(rig.collections.marks) == {collection_of("claims")}
     assert await rig.after(1700) == []
     ((_, second),) = await rig.after(200)
     assert second is not None
@@ -107,7 +107,7 @@ async def test_a_deleted_namespace_takes_its_collections_along_and_nobody_elses(
     await rig.after(0)
     rig.keeper.want("claims", wanted=False)
     await rig.after(1)
-    assert collection_of("claims") in rig.collections.names
+    assert collection_of("claims") in set(rig.collections.marks)
     rig.keeper.gone("claims")
     await rig.after(1)
-    assert rig.collections.names == {collection_of("claims-b")}
+    assert set(rig.collections.marks) == {collection_of("claims-b")}
