@@ -82,6 +82,8 @@ class MessagesWriter:
         elif isinstance(event, Reported):
             self._usage = event.usage
         elif isinstance(event, Pinged):
+            if self._start is not None:
+                self._begin(out)
             out.append(_frame("ping") if self._begun else write_comment("ping"))
         elif isinstance(event, Failed):
             out.append(provider_frame(event.error, event.status))

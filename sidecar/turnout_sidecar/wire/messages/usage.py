@@ -14,6 +14,7 @@ from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire.openai import MAX_COUNT
 
 _TIERS: Final = {"standard": "default"}
+_WRITTEN_TIERS: Final = {"default": "standard", "priority": "priority"}
 _NO_COUNT: Final = {"input_tokens": 0, "output_tokens": 0}
 
 
@@ -90,8 +91,12 @@ def read_tier(usage: Any) -> str | None:
 
 def write_usage(usage: Usage | None, service_tier: str | None = None) -> dict[str, Any]:
     """A `usage` member. The API has no word for a count that nobody knows: it is 0."""
-    if usage is None:
-        return dict(_NO_COUNT)
+    written = dict(_NO_COUNT) if usage is None else _counts(usage)
+    tier = _WRITTEN_TIERS.get(service_tier or "")
+    return written if tier is None else {**written, "service_tier": tier}
+
+
+def _counts(usage: Usage) -> dict[str, Any]:
     apart = (usage.cached_input or 0) + (usage.cache_write or 0)
     written: dict[str, Any] = {
         "input_tokens": max(0, (usage.input or 0) - apart),
@@ -101,16 +106,16 @@ def write_usage(usage: Usage | None, service_tier: str | None = None) -> dict[st
         written["cache_read_input_tokens"] = usage.cached_input
     if usage.cache_write is not None:
         written["cache_creation_input_tokens"] = usage.cache_write
+    if usage.cache_write_1h is not None:
         written["cache_creation"] = {
             "ephemeral_5m_input_tokens": usage.cache_write_5m or 0,
-            "ephemeral_1h_input_tokens": usage.cache_write_1h or 0,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h,
         }
     if usage.reasoning is not None:
         written["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
     if usage.tool_searches is not None:
         written["server_tool_use"] = {"web_search_requests": usage.tool_searches, "web_fetch_requests": 0}
-    tier = {"default": "standard", "priority": "priority"}.get(service_tier or "")
-    return written if tier is None else {**written, "service_tier": tier}
+    return written
 
 
 def _inner(usage: dict[str, Any], group: str, name: str) -> int | None:
