@@ -144,6 +144,7 @@ class TokenCounters(msgspec.Struct, frozen=True):
     input: str = "gen_ai.client.inference.usage.input_tokens"
     output: str = "gen_ai.client.inference.usage.output_tokens"
     cache_read: str = "gen_ai.client.inference.usage.cache_read.input_tokens"
+    cache_write: str = "gen_ai.client.inference.usage.cache_write.input_tokens"
     reasoning: str = "gen_ai.client.inference.usage.reasoning.output_tokens"
     input_sizes: str = "gen_ai.client.inference.operation.input_tokens"
     output_sizes: str = "gen_ai.client.inference.operation.output_tokens"
@@ -163,6 +164,7 @@ class Profile(msgspec.Struct, frozen=True):
     time_per_output_chunk: str
     token_usage: str | None
     token_counters: TokenCounters | None
+    usage_cache_write: str
 
 
 _V1_41: Final = Profile(
@@ -174,6 +176,7 @@ _V1_41: Final = Profile(
     time_per_output_chunk="gen_ai.client.operation.time_per_output_chunk",
     token_usage="gen_ai.client.token.usage",  # noqa: S106
     token_counters=None,
+    usage_cache_write="gen_ai.usage.cache_creation.input_tokens",
 )
 _LATEST: Final = Profile(
     name="latest",
@@ -184,6 +187,7 @@ _LATEST: Final = Profile(
     time_per_output_chunk="gen_ai.client.inference.time_per_output_chunk",
     token_usage=None,
     token_counters=TokenCounters(),
+    usage_cache_write="gen_ai.usage.cache_write.input_tokens",
 )
 PROFILES: Final[dict[ProfileName, Profile]] = {"v1.41": _V1_41, "latest": _LATEST}
 

@@ -156,7 +156,7 @@ class _OneHistogram:
 class _ManyCounters:
     """Tokens as `latest` has them: a counter for each kind, and histograms of the sizes of calls.
 
-    The provider's report does not split tokens by modality, so that it is unknown.
+    Tokens of which a provider does not say that they were sound or pictures are of unknown modality.
     """
 
     def __init__(self, names: semconv.TokenCounters) -> None:
@@ -171,25 +171,36 @@ class _ManyCounters:
         self._input = counter(names.input, "Input tokens, cached ones too.")
         self._output = counter(names.output, "Output tokens, reasoning too.")
         self._cache_read = counter(names.cache_read, "Input tokens that the provider had cached.")
+        self._cache_write = counter(names.cache_write, "Input tokens that the provider wrote to its cache.")
         self._reasoning = counter(names.reasoning, "Output tokens of reasoning.")
         self._input_sizes = sizes(names.input_sizes, "Input tokens of an attempt.")
         self._output_sizes = sizes(names.output_sizes, "Output tokens of an attempt.")
         self.families: tuple[Counters | Histograms, ...] = (
-            self._input, self._output, self._cache_read, self._reasoning, self._input_sizes, self._output_sizes,
+            self._input, self._output, self._cache_read, self._cache_write, self._reasoning,
+            self._input_sizes, self._output_sizes,
         )  # fmt: skip
 
     def record(self, labels: Labels, usage: Usage) -> None:
         full = (*labels, "unknown")
         if usage.input is not None:
-            self._input.add(full, usage.input)
+            _by_modality(self._input, labels, usage.input, audio=usage.audio_input, image=usage.image_input)
             self._input_sizes.observe(labels, usage.input)
         if usage.output is not None:
-            self._output.add(full, usage.output)
+            _by_modality(self._output, labels, usage.output, audio=usage.audio_output)
             self._output_sizes.observe(labels, usage.output)
         if usage.cached_input is not None:
             self._cache_read.add(full, usage.cached_input)
+        if usage.cache_write is not None:
+            self._cache_write.add(full, usage.cache_write)
         if usage.reasoning is not None:
             self._reasoning.add(full, usage.reasoning)
+
+
+def _by_modality(counter: Counters, labels: Labels, total: int, **parts: int | None) -> None:
+    for modality, count in parts.items():
+        if count:
+            counter.add((*labels, modality), count)
+    counter.add((*labels, "unknown"), max(0, total - sum(count or 0 for count in parts.values())))
 
 
 def _seconds(name: str, text: str, labels: Labels, bounds: tuple[float, ...] = semconv.DURATION_BUCKETS) -> Histograms:

@@ -95,6 +95,10 @@ def _how(line: dict[str, Any], exchange: Exchange) -> None:
     if usage is not None:
         line["input_tokens"] = usage.input
         line["output_tokens"] = usage.output
+        if usage.cached_input is not None:
+            line["cached_tokens"] = usage.cached_input
+        if usage.cache_write is not None:
+            line["cache_write_tokens"] = usage.cache_write
         if usage.estimated:
             line["usage_estimated"] = True
     if not exchange.attempts:

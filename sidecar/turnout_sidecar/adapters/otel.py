@@ -99,8 +99,10 @@ class CallTelemetry:
 
     def _apply(self, settings: Settings) -> None:
         endpoint = settings.otlp_endpoint or self._settings.otlp_endpoint
+        profile = semconv.PROFILES[settings.semconv]
+        self._spans.follow(profile)
         try:
-            self._exporter.configure(endpoint, semconv.PROFILES[settings.semconv].schema_url)
+            self._exporter.configure(endpoint, profile.schema_url)
         except ValueError:
             _LOG.exception("no traces leave")
             self._exporter.configure(None, "")

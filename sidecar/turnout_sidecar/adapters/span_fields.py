@@ -220,22 +220,22 @@ def _key(name: str) -> Key:
     return found
 
 
-def measured(attempt: Attempt, *, stream: bool) -> list[bytes]:
-    """What only this attempt has."""
+def measured(attempt: Attempt, *, stream: bool, cache_write: Key) -> list[bytes]:
+    """What only this attempt has. `cache_write`: what the profile calls tokens that were written to a cache."""
     fields = []
     if attempt.response_id is not None:
         fields.append(_RESPONSE_ID.text(attempt.response_id[:MOST_TEXT]))
     if stream and attempt.first_token_ns is not None:
         fields.append(_FIRST_CHUNK.real((attempt.first_token_ns - attempt.started_ns) / _NANO))
     if attempt.usage is not None:
-        fields += _usage(attempt.usage)
+        fields += _usage(attempt.usage, cache_write)
     if attempt.cost_nano is not None:
         fields.append(_COST.text(usd(attempt.cost_nano)))
         fields.append(_USAGE_COST.real(attempt.cost_nano / _NANO))
     return fields
 
 
-def _usage(usage: Usage) -> list[bytes]:
+def _usage(usage: Usage, cache_write: Key) -> list[bytes]:
     fields = []
     if usage.input is not None:
         fields.append(_INPUT.number(usage.input))
@@ -243,6 +243,8 @@ def _usage(usage: Usage) -> list[bytes]:
         fields.append(_OUTPUT.number(usage.output))
     if usage.cached_input is not None:
         fields.append(_CACHED.number(usage.cached_input))
+    if usage.cache_write is not None:
+        fields.append(cache_write.number(usage.cache_write))
     if usage.reasoning is not None:
         fields.append(_REASONING.number(usage.reasoning))
     if usage.estimated:

@@ -8,9 +8,12 @@ content is there only where the snapshot asks for it, on the span of the last at
 
 from typing import Final
 
+from turnout_contract import semconv
+from turnout_contract.semconv import Profile
 from turnout_sidecar.adapters import otlp_encoding as otlp
 from turnout_sidecar.adapters import span_fields as fields_of
 from turnout_sidecar.adapters.call_trace import Trace
+from turnout_sidecar.adapters.otlp_encoding import Key
 from turnout_sidecar.adapters.span_fields import MOST_TEXT, SERVER_ERRORS
 from turnout_sidecar.exchange.call import Attempt, Exchange
 
@@ -44,6 +47,11 @@ class SpanWriter:
         self._backends = _Memory()
         self._outcomes = _Memory()
         self._names: dict[str, bytes] = {}
+        self.follow(semconv.PROFILES["v1.41"])
+
+    def follow(self, profile: Profile) -> None:
+        """Write names as this profile has them."""
+        self._cache_write = Key(profile.usage_cache_write)
 
     def write(self, exchange: Exchange, trace: Trace) -> list[bytes]:
         """The spans as `spans` fields of ScopeSpans, the SERVER span first."""
@@ -123,7 +131,7 @@ class SpanWriter:
         operation = exchange.endpoint.operation
         fields = [self._asked(operation, attempt), shared, self._became(attempt, stream=exchange.stream)]
         fields += fields_of.parameters(exchange.body)
-        fields += fields_of.measured(attempt, stream=exchange.stream)
+        fields += fields_of.measured(attempt, stream=exchange.stream, cache_write=self._cache_write)
         if trace.wants_content and attempt is exchange.attempts[-1]:
             fields += fields_of.messages(exchange, trace)
         offset = exchange.received_unix_ns - exchange.received_ns

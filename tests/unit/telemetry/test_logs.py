@@ -16,6 +16,7 @@ from turnout_sidecar.adapters.log import CallLog, JsonFormatter, install, line_o
 from turnout_sidecar.adapters.output import LineWriter
 from turnout_sidecar.adapters.redaction import Redactor
 from turnout_sidecar.exchange.call import Exchange
+from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.ports.secrets import Secret
 
 CANARY = "unusual.canary/value+of=no_known:shape"
@@ -58,9 +59,17 @@ def test_a_calls_line_says_what_was_decided_and_what_it_took() -> None:
         "outcome_id": "claim-42",
         "input_tokens": 1200,
         "output_tokens": 301,
+        "cached_tokens": 128,
         "ttft_ms": 110.0,
         "failed_attempts": ["house/llama-3: server_error"],
     }
+
+
+def test_what_was_written_to_a_providers_cache_is_told_when_it_is_known() -> None:
+    exchange = call()
+    exchange.usage = Usage(10, 5, cache_write_5m=0)
+
+    assert orjson.loads(line_of(exchange, trace_of(exchange)))["cache_write_tokens"] == 0
 
 
 def test_a_line_holds_no_content_header_or_name_that_was_asked_for() -> None:

@@ -10,6 +10,7 @@ from turnout_contract.snapshot import model as snap
 from turnout_sidecar.adapters.metrics import GatewayMetrics
 from turnout_sidecar.exchange.call import Exchange
 from turnout_sidecar.exchange.chunks import ChunkTimes
+from turnout_sidecar.exchange.usage import Usage
 
 END = START_NS + 500 * MILLI
 
@@ -97,6 +98,29 @@ def test_the_latest_profile_counts_tokens_with_their_modality() -> None:
     assert found["gen_ai_client_inference_operation_output_tokens_sum"] == 301
     assert found["gen_ai_client_inference_duration_seconds_count"] == 1
     assert not any("token_usage" in name for name in found)
+
+
+def test_the_latest_profile_tells_what_was_written_to_a_cache_and_what_was_heard_and_seen() -> None:
+    exchange = call()
+    attempt(exchange).usage = Usage(
+        1000, 300, cache_write_5m=40, cache_write_1h=2, audio_input=100, image_input=50, audio_output=30
+    )
+    metrics = metrics_of(exchange, semconv="latest")
+
+    found = {
+        (name, dict(labels)["gen_ai_token_modality"]): value
+        for (name, labels), value in samples(metrics).items()
+        if "_usage_" in name and name.endswith("_total")
+    }
+
+    assert found == {
+        ("gen_ai_client_inference_usage_input_tokens_total", "unknown"): 850,
+        ("gen_ai_client_inference_usage_input_tokens_total", "audio"): 100,
+        ("gen_ai_client_inference_usage_input_tokens_total", "image"): 50,
+        ("gen_ai_client_inference_usage_output_tokens_total", "unknown"): 270,
+        ("gen_ai_client_inference_usage_output_tokens_total", "audio"): 30,
+        ("gen_ai_client_inference_usage_cache_write_input_tokens_total", "unknown"): 42,
+    }
 
 
 def test_embeddings_are_no_inference_in_the_latest_profile() -> None:

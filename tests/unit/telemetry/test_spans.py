@@ -9,6 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
 from doubles.finished_calls import EMBEDDINGS, HOUSE, MILLI, START_UNIX_NS, VERSION, attempt, call
 from doubles.otlp_receiver import Value, attributes
+from turnout_contract.semconv import PROFILES, ProfileName
 from turnout_sidecar.adapters.call_trace import Trace
 from turnout_sidecar.adapters.content import input_messages, output_messages
 from turnout_sidecar.adapters.spans import SpanWriter
@@ -115,6 +116,20 @@ def test_the_client_span_has_the_conventions_attributes() -> None:
         "gen_ai.usage.reasoning.output_tokens": 7,
         "turnout.cost.usd": "0.0003606",
         "gen_ai.usage.cost": 0.0003606,
+    }
+
+
+@pytest.mark.parametrize(("profile", "name"), [("v1.41", "cache_creation"), ("latest", "cache_write")])
+def test_what_was_written_to_a_cache_is_named_as_the_profile_does(profile: ProfileName, name: str) -> None:
+    exchange = call()
+    attempt(exchange).usage = Usage(1000, 300, cache_write_5m=0, cache_write_1h=7)
+    writer = SpanWriter()
+    writer.follow(PROFILES[profile])
+
+    spans = ScopeSpans.FromString(b"".join(writer.write(exchange, trace_of(exchange)))).spans
+
+    assert {key: value for key, value in said(spans[1]).items() if "cache" in key and "usage" in key} == {
+        f"gen_ai.usage.{name}.input_tokens": 7
     }
 
 
