@@ -18,10 +18,11 @@ from turnout_sidecar.simulator.calls import Call, Calls
 from turnout_sidecar.simulator.delivery import Pace, deliver
 from turnout_sidecar.simulator.dialect import Asked, Dialect, Endpoint, Refusal, Reply
 from turnout_sidecar.simulator.faults import HEADER, Fault, drawn_fault, parse_fault, spoil
+from turnout_sidecar.simulator.gemini_dialect import Gemini
 from turnout_sidecar.simulator.openai_dialect import OpenAI
 from turnout_sidecar.simulator.settings import SimulatorSettings
 
-DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {"anthropic": Anthropic, "openai": OpenAI}
+DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {"anthropic": Anthropic, "gemini": Gemini, "openai": OpenAI}
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _BACKLOG: Final = 1024
