@@ -237,6 +237,11 @@ def test_thoughts_of_other_providers_are_left_out_and_named() -> None:
     assert items[2] == {"type": "message", "role": "assistant", "content": "b"}
 
 
+def test_pitfall_08_a_tool_without_a_description_has_none() -> None:
+    tool = write(asked(tools=(Tool("f", ""),)))["tools"][0]
+    assert "description" not in tool
+
+
 def test_words_around_calls_keep_their_order() -> None:
     parts = (Text("a"), Text(""), ToolCall("c", "f", "{}", signature="gone"), Refusal("no"), Text("b"))
     items = write(Request(messages=(Message("assistant", parts), HELLO)))["input"]

@@ -82,8 +82,7 @@ class Output:
             return
         item = self._new(kind, event.get("output_index"), lenient.label(given.get("id")))
         if kind == "call" and given.get("name"):
-            self._start_call(item, given)
-            self._arguments(item, lenient.text(given.get("arguments")) or "")
+            self._start_call(item, given)  # its arguments come, whatever it holds of them already
 
     def text_delta(self, event: dict[str, Any], kind: str) -> None:
         """More of a text or (`kind`) a refusal."""

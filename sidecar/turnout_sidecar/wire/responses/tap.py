@@ -77,12 +77,12 @@ class ResponsesTap:
         return piece
 
     def finish(self) -> bytes:
-        """The bytes have ended: a last event that lacks its line breaks, if it is the end of the stream."""
+        """The bytes have ended: a last event that lacks its line breaks, if it is the end of the stream or an error."""
         rest, self._rest = self._rest.rstrip(b"\r\n"), b""
         if not rest or _FACTS.search(rest) is None:
             return b""
         self._frame(rest)
-        return rest + b"\n\n" if self.done else b""
+        return rest + b"\n\n" if self.done or self.error is not None else b""
 
     @property
     def began(self) -> bool:

@@ -126,7 +126,7 @@ class ThoughtItem:
         self._output = output
         self._texts: list[str] = []
         self._signed = Thinking()
-        output.append(shape.thought_item(own, "", None))
+        output.append({**shape.thought_item(own, "", None), "status": "in_progress"})
         emit("response.output_item.added", {"output_index": self._place, "item": output[-1]})
 
     def grow(self, text: str) -> None:
