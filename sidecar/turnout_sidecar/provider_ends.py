@@ -1,35 +1,50 @@
-"""From a provider's resource to the place where its calls go: target, path, and the headers with its credentials.
+"""From a provider's resource to the place where its calls go: target, path, and its credentials in its protocol's own way.
 
-Made when a snapshot is built and again when secrets change, so that a call only copies a reference. A secret that is not
-there, or that no header could carry, makes the provider unusable and is reported as missing; it breaks nothing else.
+Made when a snapshot is built and again when secrets change, so that a call only copies a reference, and signs where it must. A
+secret that is not there, or that no header could carry, makes the provider unusable and is reported as missing; it breaks
+nothing else. Azure's two ways of addressing a model are in `azure_paths.py`.
 """
 
+import importlib
 import re
+from collections.abc import Callable
+from typing import Final
 from urllib.parse import quote, urlsplit
 
+import msgspec
+
 from turnout_contract.snapshot import model as snap
+from turnout_sidecar.azure_paths import azure_address
 from turnout_sidecar.ports.secrets import Secrets
-from turnout_sidecar.ports.upstream import Target, TlsSettings
+from turnout_sidecar.ports.upstream import Target, TlsSettings, UpstreamRequest
 from turnout_sidecar.routing import ProviderEnd
 
 PROTOCOLS = frozenset({"OpenAI"})
 _FIELD_VALUE = re.compile(rb"[\x21-\x7e]+")
 _PORTS = {"http": 80, "https": 443}
+_KEY_HEADERS: Final = {"Anthropic": "x-api-key", "Gemini": "x-goog-api-key", "AzureOpenAI": "api-key"}
+"""Where a key stands alone in a header of its own; elsewhere it is a bearer token."""
+
+_ALWAYS: Final = {"Anthropic": (("anthropic-version", "2023-06-01"),)}
+_SIGNER: Final = "turnout_sidecar.adapters.aws_signing"  # loaded on demand: it needs the extra `bedrock`
+_NO_CREDENTIALS: Final = "has no usable credentials here"
+
+Sign = Callable[[UpstreamRequest], UpstreamRequest]
+
+
+class _Credentials(msgspec.Struct):
+    """What a provider is told of who asks. `unusable`: why it cannot be."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    hidden: tuple[str, ...] = ()
+    sign: Sign | None = None
+    unusable: str | None = None
 
 
 def provider_end(provider: snap.Provider, secrets: Secrets, missing: set[str]) -> ProviderEnd:
     """Its end; names of files that are not there go into `missing`. Raises ValueError where its endpoint is no URL."""
-    unusable: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    hidden: tuple[str, ...] = ()
-    if provider.api_key is not None:
-        key = _read(provider.api_key, secrets)
-        if key is None or not _FIELD_VALUE.fullmatch(key):
-            missing.add(provider.api_key.path)
-            unusable = "has no usable credentials here"
-        else:
-            hidden = (key.decode("ascii"),)
-            headers = (("authorization", f"Bearer {hidden[0]}"),)
+    credentials = _credentials(provider, secrets, missing)
+    unusable = credentials.unusable
     authorities = ""
     if provider.tls.ca is not None:
         pem = _read(provider.tls.ca, secrets)
@@ -39,7 +54,51 @@ def provider_end(provider: snap.Provider, secrets: Secrets, missing: set[str]) -
         else:
             authorities = pem.decode("ascii", "replace")
     target, path = _target(provider, authorities)
-    return ProviderEnd(target, path, headers, unusable, hidden)
+    return ProviderEnd(
+        target,
+        path,
+        _ALWAYS.get(provider.protocol, ()) + credentials.headers,
+        unusable,
+        credentials.hidden,
+        credentials.sign,
+        azure_address(path, provider.api_version) if provider.protocol == "AzureOpenAI" else None,
+    )
+
+
+def _credentials(provider: snap.Provider, secrets: Secrets, missing: set[str]) -> _Credentials:
+    if provider.aws_keys is not None:
+        return _aws(provider, provider.aws_keys, secrets, missing)
+    if provider.api_key is None:
+        return _Credentials()
+    key = _text(provider.api_key, secrets, missing)
+    if key is None:
+        return _Credentials(unusable=_NO_CREDENTIALS)
+    name = _KEY_HEADERS.get(provider.protocol)
+    header = ("authorization", f"Bearer {key}") if name is None else (name, key)
+    return _Credentials((header,), (key,))
+
+
+def _aws(provider: snap.Provider, keys: snap.AwsKeys, secrets: Secrets, missing: set[str]) -> _Credentials:
+    identity = _text(keys.access_key_id, secrets, missing)
+    secret = _text(keys.secret_access_key, secrets, missing)
+    token = None if keys.session_token is None else _text(keys.session_token, secrets, missing)
+    if identity is None or secret is None or (token is None and keys.session_token is not None):
+        return _Credentials(unusable=_NO_CREDENTIALS)
+    try:
+        signer = importlib.import_module(_SIGNER).AwsSigner
+    except ImportError:
+        return _Credentials(unusable="needs signatures of AWS, for which the extra `bedrock` is not installed here")
+    hidden = (secret, identity) if token is None else (secret, identity, token)
+    return _Credentials((), hidden, signer(provider.region or "", identity, secret, token))
+
+
+def _text(file: snap.SecretFile, secrets: Secrets, missing: set[str]) -> str | None:
+    """A secret that a header can carry; else it is missing."""
+    value = _read(file, secrets)
+    if value is None or not _FIELD_VALUE.fullmatch(value):
+        missing.add(file.path)
+        return None
+    return value.decode("ascii")
 
 
 def _read(file: snap.SecretFile, secrets: Secrets) -> bytes | None:

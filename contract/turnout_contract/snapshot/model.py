@@ -114,8 +114,19 @@ class Tls(msgspec.Struct, frozen=True):
     insecure_skip_verify: bool = False
 
 
-class Provider(msgspec.Struct, frozen=True):
-    """An endpoint with its models. Only accepted and resolved providers are in a snapshot."""
+class AwsKeys(msgspec.Struct, frozen=True):
+    """An AWS access key. `session_token` None: a lasting one."""
+
+    access_key_id: SecretFile
+    secret_access_key: SecretFile
+    session_token: SecretFile | None = None
+
+
+class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An endpoint with its models. Only accepted and resolved providers are in a snapshot.
+
+    At most one of `api_key` and `aws_keys`. `region`: of Bedrock; `api_version`: of Azure OpenAI.
+    """
 
     name: str
     protocol: str
@@ -125,6 +136,9 @@ class Provider(msgspec.Struct, frozen=True):
     residency: tuple[str, ...]
     tls: Tls
     models: tuple[Model, ...]
+    region: str | None = None
+    api_version: str | None = None
+    aws_keys: AwsKeys | None = None
 
 
 class Backend(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from turnout_contract import money
 from turnout_contract.api import conditions
-from turnout_contract.api.provider import Credentials, Model, ModelProviderSpec, Price, Tls
+from turnout_contract.api.provider import AwsKeys, Credentials, Model, ModelProviderSpec, Price, Tls
 from turnout_contract.api.references import ModelRef, SecretRef
 from turnout_contract.api.registry import TypedObject
 from turnout_contract.snapshot import model as snapshot
@@ -68,12 +68,12 @@ def _not_allowed(spec: ModelProviderSpec, defaults: Defaults) -> list[Problem]:
 
 
 def _provider(name: str, spec: ModelProviderSpec) -> snapshot.Provider:
-    tls = spec.tls or Tls()
+    tls, credentials = spec.tls or Tls(), spec.credentials or Credentials()
     return snapshot.Provider(
         name=name,
         protocol=spec.protocol,
         endpoint=spec.endpoint.rstrip("/"),
-        api_key=secret_file((spec.credentials or Credentials()).secret_ref),
+        api_key=secret_file(credentials.secret_ref),
         clearance=spec.clearance,
         residency=tuple(sorted(spec.residency)),
         tls=snapshot.Tls(
@@ -82,6 +82,18 @@ def _provider(name: str, spec: ModelProviderSpec) -> snapshot.Provider:
             insecure_skip_verify=tls.insecure_skip_verify,
         ),
         models=tuple(sorted((_model(model) for model in spec.models), key=lambda model: model.name)),
+        region=spec.aws.region if spec.aws else None,
+        api_version=spec.azure.api_version if spec.azure else None,
+        aws_keys=_aws_keys(credentials.aws) if credentials.aws else None,
+    )
+
+
+def _aws_keys(keys: AwsKeys) -> snapshot.AwsKeys:
+    def file(ref: SecretRef) -> snapshot.SecretFile:
+        return snapshot.SecretFile(ref.name, ref.key)
+
+    return snapshot.AwsKeys(
+        file(keys.access_key_id_ref), file(keys.secret_access_key_ref), secret_file(keys.session_token_ref)
     )
 
 
