@@ -58,6 +58,7 @@ def overview() -> str:
     lines = [HEADER, "# Reference", "", f"All kinds are `{API_VERSION}` and namespaced.", ""]
     lines += ["| Kind | Short | What |", "|---|---|---|"]
     lines += [f"| [{kind.name}]({kind.singular}.md) | `{kind.short}` | {kind.summary} |" for kind in KINDS.values()]
+    lines += ["", "What becomes of a call between two APIs is told in [Protocols](protocols.md)."]
     lines += ["", "## Conditions", "", "| Condition | True means |", "|---|---|"]
     lines += [f"| `{name}` | {meaning} |" for name, meaning in conditions.CONDITIONS.items()]
     lines += ["", "## Reasons", "", "| Reason | Meaning |", "|---|---|"]
