@@ -21,8 +21,7 @@ from turnout_sidecar.ports.upstream import (
     UpstreamTimeout,
 )
 from turnout_sidecar.retry import read_retry_after
-from turnout_sidecar.wire import openai_errors
-from turnout_sidecar.wire.openai_errors import ProviderError
+from turnout_sidecar.wire.canonical import ProviderError
 
 CONNECT_FAILURE = "ConnectFailure"
 RATE_LIMITED = "RateLimited"
@@ -96,25 +95,31 @@ def _of_timeout(error: UpstreamTimeout, backend: str, *, stream: bool) -> Failur
     return Failure("timeout", _timeout(backend, "did not answer in time"), may_have_worked=True)
 
 
-def of_status(status: int, headers: Mapping[str, str], body: bytes, backend: str, now_unix_ns: int) -> Failure:
-    """The provider answered with an error."""
+def of_status(status: int, headers: Mapping[str, str], said: ProviderError, backend: str, now_unix_ns: int) -> Failure:
+    """The provider answered with an error, and said this of it."""
     label = str(status)
     if not _FIRST_ERROR <= status < _FIRST_SERVER_ERROR:  # a redirect is no answer either
         after = _retry_after(headers, now_unix_ns)
-        return Failure(label, _bad_gateway(backend, f"answered {status}"), SERVER_ERROR, after)
+        return Failure(label, _server_error(status, said, backend), SERVER_ERROR, after)
     if status in _CREDENTIALS:
         return _bad_credentials(status, backend)
-    return _refused(status, openai_errors.read(body), backend, _retry_after(headers, now_unix_ns))
+    return _refused(status, said, backend, _retry_after(headers, now_unix_ns))
 
 
 def of_error(
-    said: ProviderError, headers: Mapping[str, str], backend: str, now_unix_ns: int, *, reported: Usage | None = None
+    said: ProviderError,
+    headers: Mapping[str, str],
+    backend: str,
+    now_unix_ns: int,
+    *,
+    status: int = 0,
+    reported: Usage | None = None,
 ) -> Failure:
     """A 200 whose body, or whose first event, is an error. What it says of its status counts; a server's error if nothing.
 
-    `reported`: usage that it named none the less.
+    `status`: what its protocol means by it, 0 where only its words can say. `reported`: usage that it named none the less.
     """
-    status = _meant(said)
+    status = status or _meant(said)
     after = _retry_after(headers, now_unix_ns)
     if status in _CREDENTIALS:
         failure = _bad_credentials(status, backend)
@@ -141,6 +146,13 @@ def not_an_answer(backend: str, why: str) -> Failure:
     return Failure(
         "invalid_answer", _bad_gateway(backend, f"gave no answer: {why}"), SERVER_ERROR, may_have_worked=True
     )
+
+
+def _server_error(status: int, said: ProviderError, backend: str) -> CallError:
+    """A 5xx: ours is a 502, and the provider's own words go with it."""
+    what = f"{backend} answered {status}: {said.message}" if said.message else f"{backend} answered {status}."
+    own = {"status": status, "type": said.type or None, "code": said.code or None}
+    return CallError(502, "upstream_error", what, details={"provider": own})
 
 
 def _bad_credentials(status: int, backend: str) -> Failure:

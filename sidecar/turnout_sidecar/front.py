@@ -17,7 +17,7 @@ from aiohttp import web
 
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.intake import IntakeLimits
-from turnout_sidecar.wire import openai_errors
+from turnout_sidecar.shapes import OPENAI, error_body
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Malformed = Callable[[CallError], web.StreamResponse]
@@ -65,7 +65,7 @@ class Connection(web.RequestHandler):
         if status >= _SERVER_ERROR:  # the call itself was told of by whoever handled it
             error = CallError(500, "internal_error", "Something went wrong in the gateway.")
             headers = {"Content-Type": _JSON, "Server": SERVER}
-            answer: web.StreamResponse = web.Response(status=500, body=openai_errors.body(error), headers=headers)
+            answer: web.StreamResponse = web.Response(status=500, body=error_body(OPENAI, error), headers=headers)
         else:
             answer = self._malformed(CallError(status, "bad_http", "This is not an HTTP request that can be read."))
         answer.force_close()

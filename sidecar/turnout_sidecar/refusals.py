@@ -17,6 +17,7 @@ from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.telemetry import Telemetry
 from turnout_sidecar.runtime import Runtime
+from turnout_sidecar.shapes import shape_of_path
 
 OTHER = "other"
 """The endpoint of what is none."""
@@ -56,7 +57,7 @@ class Refusals:
         exchange.trace = self._telemetry.begin(exchange)
         exchange.status, exchange.error, exchange.settled = error.status, error.code, True
         self._telemetry.end(exchange)
-        return reply.refused(error, exchange.id, exchange.runtime.version)
+        return reply.refused(error, exchange.id, exchange.runtime.version, shape_of_path(path, headers))
 
     def _endpoint(self, method: str, path: str) -> Endpoint:
         """As it may be told: one of few."""
@@ -69,7 +70,7 @@ class Refusals:
                 path=key[1],
                 upstream_path="",
                 operation="",
-                protocol="openai",
+                format="chat",
                 needs="",
                 method=key[0],
             )

@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
+
 from turnout_sidecar.exchange import usage as money
 from turnout_sidecar.exchange.call import Attempt, Exchange
 from turnout_sidecar.exchange.chunks import ChunkTimes
@@ -18,9 +20,9 @@ from turnout_sidecar.failures import INTERNAL
 from turnout_sidecar.faults import place
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.upstream import UpstreamError, UpstreamResponse, UpstreamTimeout
-from turnout_sidecar.wire import openai_errors, tokens
+from turnout_sidecar.sizes import input_tokens
 from turnout_sidecar.wire.canonical import NotAnAnswer
-from turnout_sidecar.wire.openai import StreamTap
+from turnout_sidecar.wire.observing import Tap
 
 LINGER_SECONDS = 0.25
 
@@ -30,7 +32,7 @@ _LOG = logging.getLogger("turnout.gateway")
 class Relay:
     """The answer of one attempt as a stream; see `exchange.call.ByteStream`. `first` has been read already.
 
-    `hide` takes credentials out of the text of an error.
+    `say` is how an error ends the stream; `hide` takes credentials out of the text of an error.
     """
 
     __slots__ = (
@@ -44,6 +46,7 @@ class Relay:
         "_over",
         "_pieces",
         "_reply",
+        "_say",
         "_tap",
     )
 
@@ -53,9 +56,10 @@ class Relay:
         attempt: Attempt,
         reply: UpstreamResponse,
         pieces: AsyncIterator[bytes],
-        tap: StreamTap,
+        tap: Tap,
         first: bytes,
         clock: Clock,
+        say: Callable[[CallError], bytes],
         hide: Callable[[str], str] = str,
     ) -> None:
         self._exchange = exchange
@@ -63,6 +67,7 @@ class Relay:
         self._reply = reply
         self._pieces = pieces
         self._tap = tap
+        self._say = say
         self._hide = hide
         self._first = self._shown(first)
         self._clock = clock
@@ -95,6 +100,8 @@ class Relay:
         except BaseException:
             await self.aclose()
             raise
+        if not frames:
+            raise StopAsyncIteration
         return frames
 
     async def aclose(self) -> None:
@@ -112,10 +119,10 @@ class Relay:
                 self._timed(self._clock.monotonic_ns())
             if tap.error is not None:
                 self._exchange.aborted = True
-            if frames:
+            if frames or tap.done:
                 return self._shown(frames)
         last = tap.finish()
-        if last:
+        if last or tap.done:
             return last
         return await self._broken(None)
 
@@ -155,11 +162,9 @@ class Relay:
             raise StopAsyncIteration
         backend = self._attempt.name
         if late:
-            return openai_errors.frame(
-                CallError(504, "upstream_timeout", f"{backend} paused for too long in its answer.")
-            )
+            return self._say(CallError(504, "upstream_timeout", f"{backend} paused for too long in its answer."))
         what = "sent an answer that cannot be read" if isinstance(error, NotAnAnswer) else "broke off its answer"
-        return openai_errors.frame(CallError(502, "upstream_incomplete", f"{backend} {what}."))
+        return self._say(CallError(502, "upstream_incomplete", f"{backend} {what}."))
 
     async def _failed(self, error: Exception) -> bytes:
         """The event that says that the gateway itself is at fault."""
@@ -167,7 +172,7 @@ class Relay:
         self._settle(INTERNAL)
         await self._reply.close()
         message = f"Something went wrong in the gateway (request {self._exchange.id})."
-        return openai_errors.frame(CallError(500, "internal_error", message))
+        return self._say(CallError(500, "internal_error", message))
 
     def _settle(self, error: str | None) -> None:
         self._over = True
@@ -186,17 +191,39 @@ class Relay:
             exchange.error = error
 
 
+class Once:
+    """A stream that is there at once: the answer of a backend that gave it whole; see `exchange.call.ByteStream`."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, frames: bytes) -> None:
+        self._left = frames
+
+    def __aiter__(self) -> "Once":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """All frames."""
+        frames, self._left = self._left, b""
+        if not frames:
+            raise StopAsyncIteration
+        return frames
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+        self._left = b""
+
+
 def complete(reported: Usage | None, exchange: Exchange, output: int) -> Usage:
     """What was reported; what was not is estimated, and the whole marked so."""
     if reported is not None and reported.input is not None and reported.output is not None:
         return reported
-    estimate = Usage(input=tokens.of_request(exchange.body), output=output, estimated=True)
+    estimate = Usage(input=input_tokens(exchange), output=output, estimated=True)
     if reported is None:
         return estimate
-    return Usage(
+    return msgspec.structs.replace(
+        reported,
         input=estimate.input if reported.input is None else reported.input,
         output=estimate.output if reported.output is None else reported.output,
-        cached_input=reported.cached_input,
-        reasoning=reported.reasoning,
         estimated=True,
     )

@@ -11,10 +11,12 @@ from turnout_contract import money
 from turnout_sidecar.exchange.call import ByteStream, Exchange, Response
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.front import SERVER
-from turnout_sidecar.wire import openai_errors
+from turnout_sidecar.shapes import error_body, shape_of
 
 HITS = frozenset({"exact", "semantic"})
+MOST_DROPPED = 32
 _JSON = "application/json"
+_NO_CONTROLS = dict.fromkeys((*range(32), 44, 127), "?")
 
 
 def headers_of(exchange: Exchange, *, streaming: bool) -> CIMultiDict[str]:
@@ -32,6 +34,8 @@ def headers_of(exchange: Exchange, *, streaming: bool) -> CIMultiDict[str]:
         headers["x-turnout-attempts"] = str(len(exchange.attempts))
     if exchange.response_backend:
         headers["x-turnout-backend"] = exchange.response_backend
+    if exchange.dropped:
+        headers["x-turnout-dropped"] = _listed(exchange.dropped)
     if exchange.cache_state in HITS:
         headers["x-turnout-cost-usd"] = "0"
     elif exchange.attempts and exchange.cost_nano is not None and not streaming:
@@ -51,16 +55,23 @@ def failed(exchange: Exchange, error: CallError) -> web.Response:
     headers = headers_of(exchange, streaming=False)
     headers.update(error.headers)
     headers["Content-Type"] = _JSON
-    return web.Response(status=error.status, body=openai_errors.body(error), headers=headers)
+    shape = shape_of(exchange.endpoint, exchange.headers)
+    return web.Response(status=error.status, body=error_body(shape, error), headers=headers)
 
 
-def refused(error: CallError, request_id: str, version: str) -> web.Response:
+def refused(error: CallError, request_id: str, version: str, shape: str) -> web.Response:
     """An error before there was a call."""
     headers = CIMultiDict({"x-turnout-request-id": request_id, "Server": SERVER, "Content-Type": _JSON})
     if version:
         headers["x-turnout-config"] = version
     headers.update(error.headers)
-    return web.Response(status=error.status, body=openai_errors.body(error), headers=headers)
+    return web.Response(status=error.status, body=error_body(shape, error), headers=headers)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Names for a header: bounded, and with what no header could carry replaced."""
+    shown = [name.encode("ascii", "replace").decode().translate(_NO_CONTROLS)[:64] for name in names[:MOST_DROPPED]]
+    return ", ".join([*shown, "..."] if len(names) > MOST_DROPPED else shown)
 
 
 async def stream(

@@ -22,8 +22,8 @@ from turnout_sidecar.exchange.call import Exchange
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.ports.clock import Dice
 from turnout_sidecar.ports.upstream import Target, UpstreamRequest
-from turnout_sidecar.wire import tokens
-from turnout_sidecar.wire.openai_request import output_limit
+from turnout_sidecar.sizes import input_tokens, output_limit
+from turnout_sidecar.wire.registry import FORMATS, spoken
 
 RANK: dict[Sensitivity, int] = {name: rank for rank, name in enumerate(SENSITIVITIES)}
 
@@ -60,7 +60,18 @@ class ProviderEnd(msgspec.Struct, frozen=True):
 class LiveBackend:
     """A backend of a rule, ready to be asked. `why_not`: what rules it out for every call of the rule."""
 
-    __slots__ = ("capabilities", "clearance", "end", "model", "model_json", "name", "provider", "weight", "why_not")
+    __slots__ = (
+        "_spoken",
+        "capabilities",
+        "clearance",
+        "end",
+        "model",
+        "model_json",
+        "name",
+        "provider",
+        "weight",
+        "why_not",
+    )
 
     def __init__(
         self, rule: snap.Rule, backend: snap.Backend, provider: snap.Provider, model: snap.Model, end: ProviderEnd
@@ -71,6 +82,9 @@ class LiveBackend:
         self.end = end
         self.weight = backend.weight
         self.capabilities = frozenset(model.capabilities)
+        if "Responses" in self.capabilities:
+            self.capabilities |= {"Chat"}  # it chats, if only in the other protocol
+        self._spoken = {asked: spoken(provider.protocol, frozenset(model.capabilities), asked) for asked in FORMATS}
         self.clearance = RANK[provider.clearance]
         self.model_json = orjson.dumps(model.name)
         self.why_not = self._ruled_out(rule)
@@ -97,6 +111,10 @@ class LiveBackend:
         if RANK[sensitivity] > self.clearance:
             return f"is cleared for {self.provider.clearance}, the call is {sensitivity}"
         return None
+
+    def spoken(self, asked: str) -> str:
+        """The format in which it is asked, for a call that came in the format `asked`."""
+        return self._spoken[asked]
 
     @property
     def bounded(self) -> bool:
@@ -176,11 +194,11 @@ def _rendezvous(key: str, found: tuple[LiveBackend, ...]) -> LiveBackend:
 
 def _that_fit(exchange: Exchange, found: tuple[LiveBackend, ...]) -> tuple[LiveBackend, ...]:
     """Those whose window and output limit the call fits, looked at closely only where it might not."""
-    asked = output_limit(exchange.body) or 0
+    asked = output_limit(exchange) or 0
     at_most = len(exchange.raw)  # a token is a byte at least
     if exchange.prompt is None and all(_fits(backend.model, at_most, asked) is None for backend in found):
         return found
-    size = tokens.of_request(exchange.body)
+    size = input_tokens(exchange)
     return tuple(backend for backend in found if _fits(backend.model, size, asked) is None)
 
 
@@ -193,7 +211,7 @@ def _fits(model: snap.Model, size: int, asked: int) -> str | None:
 
 
 def _nobody(exchange: Exchange, rule: LiveRule) -> CallError:
-    asked, size = output_limit(exchange.body) or 0, tokens.of_request(exchange.body)
+    asked, size = output_limit(exchange) or 0, input_tokens(exchange)
     reasons: dict[str, Any] = {}
     for backend in rule.backends:
         why = backend.lacks(exchange.needs, exchange.sensitivity) or _fits(backend.model, size, asked)

@@ -18,8 +18,8 @@ from turnout_sidecar.runtime import Runtime
 from turnout_sidecar.stages.look_up_cache import LookUpCache
 from turnout_sidecar.stages.resolve_route import resolve_route
 
-CHAT = Endpoint("chat", "/v1/chat/completions", "/chat/completions", "chat", "openai", "Chat")
-EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "/embeddings", "embeddings", "openai", "Embeddings")
+CHAT = Endpoint("chat", "/v1/chat/completions", "/chat/completions", "chat", "chat", "Chat")
+EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "/embeddings", "embeddings", "embeddings", "Embeddings")
 ANN = Caller("app", "claims", user="ann")
 
 

@@ -9,8 +9,8 @@ from turnout_contract.snapshot import model as snap
 from turnout_sidecar.exchange.call import Attempt, Caller, Endpoint, Exchange
 from turnout_sidecar.exchange.usage import Usage
 
-CHAT = Endpoint("chat", "/v1/chat/completions", "/chat/completions", "chat", "openai", "Chat")
-EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "/embeddings", "embeddings", "openai", "Embeddings")
+CHAT = Endpoint("chat", "/v1/chat/completions", "/chat/completions", "chat", "chat", "Chat")
+EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "/embeddings", "embeddings", "embeddings", "Embeddings")
 START_NS = 5_000_000_000
 START_UNIX_NS = 1_700_000_000_000_000_000
 MILLI = 1_000_000

@@ -1,7 +1,7 @@
 """An answer as it is kept: which may be, how it is written, and what is checked when it is read back.
 
-Only an answer that is whole and speaks for itself is kept: a chat completion whose every choice ended with `stop` and holds text
-and no tool call, or a list of embeddings. Errors, cut-off or filtered answers, tool calls and audio are not.
+Only an answer that is whole and speaks for itself is kept: text that ended by itself, or a list of embeddings. Errors, cut-off
+or filtered answers, tool calls and audio are not; `caching.formats` knows them by their API.
 
 Rules: what was written carries its own partition and keys, which are compared again with those of the call that reads it,
 whatever the store says of it; bytes that cannot be read are no answer, never an error; bounded in size.
@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 import orjson
 
+from turnout_sidecar.caching.formats import CACHED
 from turnout_sidecar.caching.key import Keys
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.ports.store import Entry, entry_id
-from turnout_sidecar.wire.json_edit import replace_members
 
 MAX_BYTES = 1_048_576
-MAX_CHOICES = 8
 _SURE_DIGITS = 18
 
 
@@ -78,8 +77,8 @@ def read(entry: Entry, keys: Keys, endpoint: str, *, now_s: float, ttl_s: float,
     return kept if same else None
 
 
-def may_keep(endpoint: str, body: bytes, *, streamed: bool = False) -> bool:
-    """Whether a whole answer (of status 200) may be kept. `streamed`: it was put together from pieces."""
+def may_keep(endpoint: str, body: bytes) -> bool:
+    """Whether a whole answer (of status 200) may be kept."""
     if len(body) > MAX_BYTES:
         return False
     try:
@@ -88,32 +87,7 @@ def may_keep(endpoint: str, body: bytes, *, streamed: bool = False) -> bool:
         return False
     if not isinstance(answer, dict) or answer.get("error"):
         return False
-    if endpoint == "embeddings":
-        return bool(answer.get("data")) and isinstance(answer["data"], list)
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not 0 < len(choices) <= MAX_CHOICES:
-        return False
-    return all(_speaks_for_itself(choice) and not (streamed and _may_lack(choice)) for choice in choices)
-
-
-def _speaks_for_itself(choice: Any) -> bool:
-    if not isinstance(choice, dict) or choice.get("finish_reason") != "stop":
-        return False
-    message = choice.get("message")
-    if (
-        not isinstance(message, dict)
-        or message.get("tool_calls")
-        or message.get("function_call")
-        or message.get("audio")
-    ):
-        return False
-    text = message.get("content") or message.get("refusal")
-    return isinstance(text, str)
-
-
-def _may_lack(choice: dict[str, Any]) -> bool:
-    """Of members that are no text it is not known how their pieces go together."""
-    return any(isinstance(value, list | dict) and value for value in choice["message"].values())
+    return CACHED[endpoint].speaks(answer)
 
 
 def is_ambiguous(raw: bytes) -> bool:
@@ -139,10 +113,3 @@ def _exact(digits: str) -> None:
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_int=_exact)
-
-
-def replayed(kept: Kept, call_id: str, now_s: int) -> bytes:
-    """The body for a call: a chat completion gets an id and a time of its own, all else stays as it was."""
-    if kept.endpoint != "chat":
-        return kept.body
-    return replace_members(kept.body, {"id": orjson.dumps(f"chatcmpl-{call_id}"), "created": orjson.dumps(now_s)})

@@ -17,13 +17,12 @@ import numpy as np
 
 from turnout_sidecar.caching import verify
 from turnout_sidecar.caching.answers import Kept, entry_of, is_ambiguous, may_keep
+from turnout_sidecar.caching.formats import CACHED
 from turnout_sidecar.caching.key import Keys
-from turnout_sidecar.caching.replay import with_usage
 from turnout_sidecar.exchange.call import ByteStream, Exchange
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.embedder import Embedder, EmbedderUnavailable
 from turnout_sidecar.ports.store import CacheStore, StoreUnavailable
-from turnout_sidecar.wire.openai_collect import Collected
 
 log = logging.getLogger("turnout.cache")
 
@@ -124,11 +123,7 @@ class Keeper:
     async def _keep(self, exchange: Exchange, plan: Plan, read: Callable[[], bytes | None]) -> None:
         try:
             body = read()
-            if (
-                body is None
-                or not may_keep(exchange.endpoint.name, body, streamed=exchange.stream)
-                or is_ambiguous(exchange.raw)
-            ):
+            if body is None or not may_keep(exchange.endpoint.name, body) or is_ambiguous(exchange.raw):
                 return
             entry = entry_of(
                 plan.keys, _kept(exchange, plan.keys, body), now_s=self._clock.unix_ns() / 1e9, ttl_s=plan.ttl_s
@@ -198,12 +193,7 @@ class Tee:
 
 def _collected(exchange: Exchange, pieces: list[bytes]) -> bytes | None:
     """The answer of a stream that ended well, as a plain call would have got it."""
-    collected = Collected()
-    collected.feed(b"".join(pieces))
-    body = collected.answer()
-    if body is None or exchange.aborted:
-        return None
-    return with_usage(body, exchange.usage)
+    return None if exchange.aborted else CACHED[exchange.endpoint.name].collected(b"".join(pieces), exchange.usage)
 
 
 def _kept(exchange: Exchange, keys: Keys, body: bytes) -> Kept:

@@ -10,31 +10,18 @@ for such calls alone, and the guardrails' digest. Pure.
 """
 
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 
 from turnout_contract import canonical
 from turnout_contract.snapshot import model as snap
+from turnout_sidecar.caching.formats import CACHED
 from turnout_sidecar.exchange.call import Caller, Exchange
 from turnout_sidecar.ports.store import Partition, namespace_scope, team_scope, user_scope
 
-CANNOT_CHANGE_THE_ANSWER = frozenset(
-    {
-        "model",  # a name for the rule and its backends, which are in the key
-        "stream",  # how the answer travels
-        "stream_options",
-        "user",  # whom the provider may blame; who may share answers is the partition's matter
-        "safety_identifier",
-        "metadata",  # labels for the provider's own lists
-        "store",  # whether the provider keeps a copy
-        "prompt_cache_key",  # where the provider keeps its own prefix cache, and how long
-        "prompt_cache_retention",
-    }
-)
-FORWARDED = ("openai-beta",)
+FORWARDED = ("openai-beta", "anthropic-beta")
 """Request headers that reach the provider and may change what it does."""
-_FORMAT = 1
+_FORMAT = 2
 """Raised when what goes into a key changes: older entries are then never found."""
 
 
@@ -58,11 +45,9 @@ def partition_of(namespace: str, route: str, caller: Caller, scope: str) -> Part
 
 def keys_of(exchange: Exchange, route: snap.Route, rule: snap.Rule, partition: Partition) -> Keys:
     """The keys of a call that was routed and rendered."""
-    body = {name: value for name, value in exchange.body.items() if name not in CANNOT_CHANGE_THE_ANSWER}
-    question = _question(body.get("messages")) if exchange.endpoint.name == "chat" else None
-    if question is not None:
-        *earlier, last = body["messages"]
-        body["messages"] = [*earlier, {**last, "content": None}]
+    cached = CACHED[exchange.endpoint.name]
+    question, asked = cached.question(exchange.body)
+    body = {name: value for name, value in asked.items() if name not in cached.harmless}
     prompt = exchange.prompt
     context = [
         _FORMAT,
@@ -81,14 +66,3 @@ def keys_of(exchange: Exchange, route: snap.Route, rule: snap.Rule, partition: P
     context_key = sha256(canonical.encode(context)).hexdigest()
     exact_key = sha256(f"{context_key}\n{question or ''}".encode()).hexdigest()
     return Keys(partition.key, exact_key, context_key, question)
-
-
-def _question(messages: Any) -> str | None:
-    """The last message's text, if it is a user's and nothing but text."""
-    if not isinstance(messages, list) or not messages:
-        return None
-    last = messages[-1]
-    if not isinstance(last, dict) or last.get("role") != "user":
-        return None
-    content = last.get("content")
-    return content if isinstance(content, str) and content.strip() else None

@@ -7,6 +7,7 @@ log probabilities stay with the whole text that they are about.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -50,29 +51,30 @@ def _written(usage: Usage | None) -> dict[str, Any] | None:
 
 
 class Replay:
-    """A kept chat answer as a stream; see `exchange.call.ByteStream`. `body` is the answer with its new id and time."""
+    """The frames of a kept answer as a stream; see `exchange.call.ByteStream`."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_frames",)
 
-    def __init__(self, body: bytes, *, include_usage: bool) -> None:
-        frames = list(_frames(orjson.loads(body), include_usage=include_usage))
-        self._pieces = iter([b"".join(frames[at : at + FRAMES]) for at in range(0, len(frames), FRAMES)])
+    def __init__(self, frames: Iterator[bytes]) -> None:
+        self._frames = frames
 
     def __aiter__(self) -> "Replay":
         return self
 
     async def __anext__(self) -> bytes:
         """The next frames."""
-        for piece in self._pieces:
-            return piece
-        raise StopAsyncIteration
+        piece = b"".join(islice(self._frames, FRAMES))
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
     async def aclose(self) -> None:
         """Nothing is held."""
-        self._pieces = iter(())
+        self._frames = iter(())
 
 
-def _frames(answer: dict[str, Any], *, include_usage: bool) -> Iterator[bytes]:
+def frames(answer: dict[str, Any], *, include_usage: bool) -> Iterator[bytes]:
+    """The events of the stream."""
     head: dict[str, Any] = {name: value for name, value in answer.items() if name not in _OF_THE_CHUNK}
     head["object"] = "chat.completion.chunk"
     if include_usage:
@@ -101,11 +103,12 @@ def _deltas(choice: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
         if logprobs and name == "content":
             yield {name: texts[name]}, logprobs
             continue
-        for piece in _pieces(texts[name]):
+        for piece in pieces_of(texts[name]):
             yield {name: piece}, None
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces_of(text: str) -> Iterator[str]:
+    """The text in pieces, cut after spaces where there are some."""
     start = 0
     while start < len(text):
         end = start + PIECE

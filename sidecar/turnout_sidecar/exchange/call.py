@@ -21,11 +21,11 @@ from turnout_sidecar.exchange.usage import Usage
 class Endpoint(msgspec.Struct, frozen=True):
     """One served path. `operation` is the GenAI operation name; `needs` the capability that a model must have."""
 
-    name: str  # "chat" | "embeddings" | ...
+    name: str  # "chat" | "responses" | "messages" | "count_tokens" | "embeddings" | ...
     path: str  # as served: "/v1/chat/completions"
-    upstream_path: str  # appended to the provider's endpoint: "/chat/completions"
-    operation: str  # "chat" | "embeddings"
-    protocol: str  # whose shape errors have: "openai"
+    upstream_path: str  # appended to the provider's endpoint where it speaks the same: "/chat/completions"
+    operation: str  # "chat" | "embeddings" | "count_tokens"
+    format: str  # of its bodies and errors: "chat" | "responses" | "messages" | "embeddings"
     needs: str  # "Chat" | "Embeddings"
     method: str = "POST"
 
@@ -168,6 +168,8 @@ class Exchange:
     saved_nano: int | None = None  # on a hit: what the answer had cost
     # call_upstream
     response_backend: str = ""  # provider/model; on a hit the one that made the answer
+    canonical: Any = None  # (body, wire.canonical.Request), once it was read to be translated
+    dropped: tuple[str, ...] = ()  # fields that the backend's protocol cannot say
     usage: Usage | None = None  # of the answer that was given
     # record
     cost_nano: int | None = None  # of all attempts; None: some part is unpriced

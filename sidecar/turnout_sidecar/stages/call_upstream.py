@@ -7,6 +7,7 @@ backend where there is one, and by waiting where there is none and the deadline 
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,19 +21,24 @@ from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.failures import INTERNAL, Failure
 from turnout_sidecar.ports.clock import Clock, Dice
 from turnout_sidecar.ports.upstream import Upstream, UpstreamError, UpstreamResponse
-from turnout_sidecar.relay import Relay, complete
+from turnout_sidecar.relay import Once, Relay, complete
 from turnout_sidecar.retry import RetryBudgets, wait_seconds
 from turnout_sidecar.routing import LiveBackend
+from turnout_sidecar.sizes import input_tokens
 from turnout_sidecar.upstream_call import returned_headers, upstream_request
 from turnout_sidecar.usage_option import UsageOption
-from turnout_sidecar.wire import openai_errors, tokens
+from turnout_sidecar.ways import Way, askable, said_in_stream, way_to
 from turnout_sidecar.wire.canonical import NotAnAnswer
-from turnout_sidecar.wire.openai import StreamTap, estimate_output, read_unary
+from turnout_sidecar.wire.messages.count_tokens import write_count
+from turnout_sidecar.wire.support import Untranslatable
 
 CONNECT_SECONDS = 5.0
 LONG_WAIT_SECONDS = 2.0  # rather another backend than a longer wait
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 _ERROR_BYTES = 1024 * 1024
+COUNT = "count_tokens"
+_NOT_TRANSLATABLE = "not_translatable"
+_STREAMED = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -53,7 +59,7 @@ class CallUpstream:
     async def __call__(self, exchange: Exchange) -> Response:
         """Fills in attempts, usage and the backend. Raises CallError 503, 502, 504, 429 or the provider's own 4xx."""
         assert exchange.route is not None  # noqa: S101  resolve_route comes before
-        found = routing.candidates(exchange)
+        found = askable(exchange, routing.candidates(exchange))
         deadline = exchange.received_ns + exchange.route.timeouts.request_ms * 1_000_000
         failure: Failure | None = None
         left = len(found)
@@ -62,8 +68,9 @@ class CallUpstream:
             outcome = await self._on_backend(exchange, backend, deadline, others=left > 0)
             if isinstance(outcome, Response):
                 return outcome
-            failure = outcome
-            if not failure.goes_on or self._clock.monotonic_ns() >= deadline:
+            if failure is None or outcome.label != _NOT_TRANSLATABLE:
+                failure = outcome  # what a backend answered says more than what another one cannot be asked
+            if not outcome.goes_on or self._clock.monotonic_ns() >= deadline:
                 break
         assert failure is not None  # noqa: S101  there is one candidate at least
         raise failure.error
@@ -73,13 +80,22 @@ class CallUpstream:
     ) -> Response | Failure:
         """Ask it, and again as often as the route allows."""
         assert exchange.route is not None  # noqa: S101
+        try:
+            way = way_to(exchange, backend)
+        except Untranslatable as error:
+            return Failure(_NOT_TRANSLATABLE, error)
+        exchange.dropped = way.dropped
+        if way.translated and exchange.endpoint.operation == COUNT:
+            return _counted(exchange, backend)
         retry = exchange.route.retry
         self._budgets.called(backend.name, self._clock.monotonic_ns())
         retries = 0
         while True:
-            outcome = await self._attempt(exchange, backend, deadline)
+            outcome = await self._attempt(exchange, backend, way, deadline)
             if isinstance(outcome, Failure) and outcome.ours and self._clock.monotonic_ns() < deadline:
-                outcome = await self._attempt(exchange, backend, deadline)  # without it; no retry of what was asked
+                outcome = await self._attempt(
+                    exchange, backend, way, deadline
+                )  # without it; no retry of what was asked
             if isinstance(outcome, Response) or outcome.on not in retry.on or retries >= retry.attempts:
                 return outcome
             wait = wait_seconds(retries, outcome.retry_after, self._dice)
@@ -91,13 +107,13 @@ class CallUpstream:
             await self._sleep(wait)
             retries += 1
 
-    async def _attempt(self, exchange: Exchange, backend: LiveBackend, deadline: int) -> Response | Failure:
+    async def _attempt(self, exchange: Exchange, backend: LiveBackend, way: Way, deadline: int) -> Response | Failure:
         now = self._clock.monotonic_ns()
         attempt = Attempt(len(exchange.attempts) + 1, backend.provider, backend.model, now)
         exchange.attempts.append(attempt)
         exchange.response_backend = backend.name
         try:
-            outcome = await self._send(exchange, backend, attempt, deadline)
+            outcome = await self._send(exchange, backend, way, attempt, deadline)
         except UpstreamError as error:
             outcome = failures.of_exception(error, backend.name, stream=exchange.stream)
         except CallError as error:
@@ -116,38 +132,43 @@ class CallUpstream:
         return outcome
 
     async def _send(
-        self, exchange: Exchange, backend: LiveBackend, attempt: Attempt, deadline: int
+        self, exchange: Exchange, backend: LiveBackend, way: Way, attempt: Attempt, deadline: int
     ) -> Response | Failure:
         ask_usage = (
             exchange.stream and not exchange.include_usage and self._option.known_to(backend, attempt.started_ns)
         )
-        request = upstream_request(exchange, backend, attempt, ask_usage=ask_usage)
+        request = upstream_request(exchange, backend, attempt, way, ask_usage=ask_usage)
         if exchange.stream and exchange.route is not None:
             deadline = min(deadline, attempt.started_ns + exchange.route.timeouts.first_token_ms * 1_000_000)
         left = self._left(deadline)
         reply = await self._upstream.send(request, connect_timeout=min(CONNECT_SECONDS, left), headers_timeout=left)
         attempt.status = status = reply.status
         good = 200 <= status < 300  # noqa: PLR2004
-        if good and exchange.stream and reply.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            return await self._stream(exchange, backend, attempt, reply, deadline)
+        if good and exchange.stream and reply.headers.get("content-type", "").lower().startswith(way.stream_type):
+            return await self._stream(exchange, backend, way, attempt, reply, deadline)
         try:
             body = await reply.read(MAX_REPLY_BYTES if good else _ERROR_BYTES, timeout=self._left(deadline))
         finally:
             await reply.close()
         if not good:
-            failure = failures.of_status(status, reply.headers, body, backend.name, self._clock.unix_ns())
+            said = way.said(status, body)
+            failure = failures.of_status(status, reply.headers, said, backend.name, self._clock.unix_ns())
+            failure.error.headers = {**returned_headers(reply.headers), **failure.error.headers}
             ours = ask_usage and self._option.refused(backend, status, body, self._clock.monotonic_ns())
             return msgspec.structs.replace(failure, ours=True) if ours else failure
-        return self._whole(exchange, attempt, reply, body)
+        return self._whole(exchange, way, attempt, reply, body)
 
-    def _whole(self, exchange: Exchange, attempt: Attempt, reply: UpstreamResponse, body: bytes) -> Response | Failure:
+    def _whole(
+        self, exchange: Exchange, way: Way, attempt: Attempt, reply: UpstreamResponse, body: bytes
+    ) -> Response | Failure:
         try:
-            facts = read_unary(body)
+            whole = way.read(body)
+            facts = whole.facts
             if facts.error is not None:
                 return self._error(attempt, reply, facts.error, facts.usage)
             usage = facts.usage
-            if usage is None or usage.input is None or usage.output is None:
-                usage = complete(usage, exchange, estimate_output(body))
+            if exchange.endpoint.operation != COUNT and (usage is None or usage.input is None or usage.output is None):
+                usage = complete(usage, exchange, whole.estimate())
         except NotAnAnswer as error:
             return failures.not_an_answer(attempt.name, str(error))
         attempt.response_model = facts.model
@@ -156,24 +177,34 @@ class CallUpstream:
         self._end(attempt, None, usage)
         exchange.usage = usage
         headers = returned_headers(reply.headers)
+        if whole.stream is not None:
+            return Response(reply.status, headers={**headers, **_STREAMED}, stream=Once(whole.stream))
         headers["content-type"] = "application/json"
-        return Response(reply.status, headers=headers, body=body)
+        return Response(reply.status, headers=headers, body=whole.body)
 
     async def _stream(
-        self, exchange: Exchange, backend: LiveBackend, attempt: Attempt, reply: UpstreamResponse, deadline: int
+        self,
+        exchange: Exchange,
+        backend: LiveBackend,
+        way: Way,
+        attempt: Attempt,
+        reply: UpstreamResponse,
+        deadline: int,
     ) -> Response | Failure:
         """Wait for the first whole event: until then another attempt can take its place."""
         assert exchange.route is not None  # noqa: S101
-        tap = StreamTap(strip_usage=not exchange.include_usage)
+        tap = way.tap()
         idle = exchange.route.timeouts.stream_idle_ms / 1000
         pieces = reply.iter_any(first_timeout=self._left(deadline), idle_timeout=idle)
         first = b""
         try:
             async for piece in pieces:
                 first = tap.feed(piece)
-                if first:
+                if first or tap.error is not None:
                     break
             else:
+                first = tap.finish()
+            if not first and tap.error is None:
                 await reply.close()
                 return failures.not_an_answer(attempt.name, "an empty stream")
         except NotAnAnswer as error:
@@ -186,17 +217,15 @@ class CallUpstream:
             await reply.close()
             return self._error(attempt, reply, tap.error, tap.usage)
         attempt.first_token_ns = self._clock.monotonic_ns()
-        headers = returned_headers(reply.headers)
-        headers["content-type"] = "text/event-stream; charset=utf-8"
-        headers["cache-control"] = "no-cache"
-        hide = backend.end.without_credentials
-        relay = Relay(exchange, attempt, reply, pieces, tap, first, self._clock, hide)
-        return Response(reply.status, headers=headers, stream=relay)
+        say = functools.partial(way.say, tap)
+        relay = Relay(exchange, attempt, reply, pieces, tap, first, self._clock, say, backend.end.without_credentials)
+        return Response(reply.status, headers={**returned_headers(reply.headers), **_STREAMED}, stream=relay)
 
     def _error(self, attempt: Attempt, reply: UpstreamResponse, error: Any, reported: Usage | None) -> Failure:
         """An error where an answer should be."""
-        said = openai_errors.of_object(error)
-        return failures.of_error(said, reply.headers, attempt.name, self._clock.unix_ns(), reported=reported)
+        said, status = said_in_stream(error)
+        now = self._clock.unix_ns()
+        return failures.of_error(said, reply.headers, attempt.name, now, status=status, reported=reported)
 
     def _left(self, deadline: int) -> float:
         return max(0.001, (deadline - self._clock.monotonic_ns()) / 1e9)
@@ -211,4 +240,11 @@ class CallUpstream:
 
 def _input_only(exchange: Exchange) -> Usage:
     """What a provider that read the call and then failed, or was left, may charge for: nothing of an answer was seen."""
-    return Usage(input=tokens.of_request(exchange.body), output=0, estimated=True)
+    return Usage(input=input_tokens(exchange), output=0, estimated=True)
+
+
+def _counted(exchange: Exchange, backend: LiveBackend) -> Response:
+    """Tokens counted here, and said to be: the backend's protocol has no count, and a paid call is none."""
+    exchange.response_backend = backend.name
+    headers = {"content-type": "application/json", "x-turnout-estimated": "true"}
+    return Response(200, headers=headers, body=write_count(input_tokens(exchange)))

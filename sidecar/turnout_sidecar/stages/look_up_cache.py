@@ -14,7 +14,9 @@ import numpy as np
 
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.caching import verify
-from turnout_sidecar.caching.answers import Kept, read, replayed
+from turnout_sidecar.caching.answers import Kept, read
+from turnout_sidecar.caching.chat_answers import MAX_CHOICES
+from turnout_sidecar.caching.formats import CACHED
 from turnout_sidecar.caching.keeper import Keeper, Plan, Tee
 from turnout_sidecar.caching.key import Keys, keys_of, partition_of
 from turnout_sidecar.caching.replay import Replay
@@ -34,7 +36,6 @@ _LONGER = 1.5
 EMBED_S = 0.5
 """Seconds that a question's vector may take: about 10 ms on an idle core, and still far less than a model's answer."""
 CANDIDATES = 6
-MAX_CHOICES = 8
 
 
 class _Call(msgspec.Struct, frozen=True):
@@ -148,10 +149,11 @@ class LookUpCache:
         exchange.response_backend = kept.backend
         exchange.usage = kept.usage
         exchange.saved_nano = kept.cost_nano
-        body = replayed(kept, exchange.id, self._clock.unix_ns() // 1_000_000_000)
+        cached = CACHED[exchange.endpoint.name]
+        body = cached.renewed(kept.body, exchange.id, self._clock.unix_ns() // 1_000_000_000)
         if exchange.stream:
             headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-            return Response(200, headers=headers, stream=Replay(body, include_usage=exchange.include_usage))
+            return Response(200, headers=headers, stream=Replay(cached.frames(body, exchange.include_usage)))
         return Response(200, headers={"content-type": "application/json"}, body=body)
 
     def _keep(self, exchange: Exchange, call: _Call, vector: np.ndarray | None, response: Response) -> None:
@@ -185,7 +187,14 @@ def _call(exchange: Exchange) -> _Call | None:
         exchange.cache_reason = "no-user"
         return None
     body = exchange.body
-    if "Audio" in exchange.needs or (exchange.endpoint.name == "chat" and (body.get("n") or 1) > MAX_CHOICES):
+    if (
+        exchange.endpoint.name not in CACHED
+        or "Audio" in exchange.needs
+        or (
+            exchange.endpoint.format == "responses" and "Responses" in exchange.needs
+        )  # it leans on what a provider keeps
+        or (exchange.endpoint.name == "chat" and (body.get("n") or 1) > MAX_CHOICES)
+    ):
         exchange.cache_reason = "not-cacheable"
         return None
     keys = keys_of(exchange, route, rule, partition)

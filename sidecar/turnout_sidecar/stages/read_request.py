@@ -32,8 +32,8 @@ class ReadRequest:
         exchange.parsed = exchange.body = body
         exchange.model = body["model"]
         if body.get("stream") is True:
-            if exchange.endpoint.needs != "Chat":
+            if exchange.endpoint.operation != "chat":
                 raise bad_request("stream is not possible here.", param="stream")
             exchange.stream = True
-            exchange.include_usage = asks_for_usage(body)
+            exchange.include_usage = exchange.endpoint.format == "chat" and asks_for_usage(body)
         return await proceed(exchange)

@@ -3,7 +3,7 @@
 `prompt: {id?, version?, variables}` in the body, as in OpenAI's Responses API. Rules: on a route with a template the prompt is
 that one, whether the call names it or not; elsewhere a call names any of the namespace. A version is asked for by the body or by
 x-turnout-prompt-version, and only by a client that is trusted with PromptVersion. Parameters of the version are used where the
-call gives none. `pmpt_...` is a prompt of the provider's, which chat does not know. Prompts are for chat.
+call gives none. `pmpt_...` is a prompt of the provider's, which Responses alone can name. Embeddings have no prompts.
 """
 
 from typing import Any
@@ -13,7 +13,9 @@ from turnout_contract.variables import VariableError
 from turnout_sidecar.exchange.call import Exchange, Proceed, PromptUse, Response, Stage
 from turnout_sidecar.exchange.errors import CallError, bad_request
 from turnout_sidecar.ports.clock import Clock, Dice
+from turnout_sidecar.templates.placing import place
 from turnout_sidecar.templates.prompts import CompiledPrompt, CompiledVersion, digest_of
+from turnout_sidecar.wire.registry import INBOUND
 
 VERSION_HEADER = "x-turnout-prompt-version"
 _MEMBERS = frozenset({"id", "version", "variables"})
@@ -31,7 +33,9 @@ def render_prompt(clock: Clock, dice: Dice) -> Stage:
         bound = exchange.route.prompt if exchange.route is not None else None
         if asked is None and bound is None:
             return await proceed(exchange)
-        if exchange.endpoint.name != "chat":
+        if asked is not None and bound is None and _is_the_providers(exchange, asked):
+            return await proceed(exchange)
+        if exchange.endpoint.format not in INBOUND:
             where = (
                 f"route {exchange.route.name} has a prompt, and "
                 if asked is None and exchange.route is not None
@@ -43,7 +47,7 @@ def render_prompt(clock: Clock, dice: Dice) -> Stage:
         version = _version(exchange, prompt, request.get("version"), dice)
         values, messages = _rendered(prompt, version, request.get("variables"), now)
         exchange.prompt = PromptUse(prompt.name, version.name, digest_of(values))
-        exchange.body = _body(exchange.body, messages, version)
+        exchange.body = place(exchange.endpoint.format, exchange.body, messages, version.parameters)
         return await proceed(exchange)
 
     return stage
@@ -126,14 +130,10 @@ def _rendered(
         raise bad_request(message, param="prompt.variables", code="prompt_not_rendered") from None
 
 
-def _body(body: dict[str, Any], messages: list[dict[str, Any]], version: CompiledVersion) -> dict[str, Any]:
-    """A new body: every member that stays is the same value, so that it goes upstream byte for byte."""
-    new = {name: value for name, value in body.items() if name != "prompt"}
-    new["messages"] = [*messages, *(body.get("messages") or ())]
-    for name, value in version.parameters.items():
-        if new.get(name) is None and not (name == "max_tokens" and new.get("max_completion_tokens") is not None):
-            new[name] = value
-    return new
+def _is_the_providers(exchange: Exchange, asked: Any) -> bool:
+    """Whether it is a prompt that the provider keeps, which Responses alone can name."""
+    name = asked.get("id") if isinstance(asked, dict) else None
+    return exchange.endpoint.format == "responses" and isinstance(name, str) and name.startswith(_PROVIDERS_OWN)
 
 
 def _text(value: Any, param: str) -> str | None:

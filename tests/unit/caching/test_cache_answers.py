@@ -12,14 +12,14 @@ from doubles.cached_calls import all_of
 from gateway_rig import answer
 from turnout_sidecar.caching.answers import (
     MAX_BYTES,
-    MAX_CHOICES,
     Kept,
     entry_of,
     is_ambiguous,
     may_keep,
     read,
-    replayed,
 )
+from turnout_sidecar.caching.chat_answers import MAX_CHOICES
+from turnout_sidecar.caching.formats import CACHED
 from turnout_sidecar.caching.key import Keys
 from turnout_sidecar.caching.replay import Replay, with_usage
 from turnout_sidecar.exchange.call import Response
@@ -121,13 +121,14 @@ def test_embeddings_are_kept_as_they_are() -> None:
     body = orjson.dumps({"object": "list", "data": [{"index": 0, "embedding": [0.1]}], "usage": {"prompt_tokens": 1}})
     assert may_keep("embeddings", body)
     assert not may_keep("embeddings", orjson.dumps({"data": []}))
-    assert replayed(kept(body, endpoint="embeddings"), "1", 5) == body
+    assert CACHED["embeddings"].renewed(body, "1", 5) == body
 
 
-def test_an_answer_with_parts_that_are_no_text_is_not_kept_from_a_stream() -> None:
+async def test_an_answer_with_parts_that_are_no_text_is_not_kept_from_a_stream() -> None:
     body = answer(choices=[choice(message={"role": "assistant", "content": "x", "annotations": [{"url": "y"}]})])
     assert may_keep("chat", body)
-    assert not may_keep("chat", body, streamed=True)
+    assert CACHED["chat"].collected(await stream_of(body), None) is None
+    assert CACHED["chat"].collected(await stream_of(answer("Hi.")), None) is not None
 
 
 @pytest.mark.parametrize(
@@ -151,13 +152,17 @@ def test_a_body_that_can_be_read_in_two_ways_is_seen(raw: bytes, twice: bool) ->
 
 def test_a_replayed_answer_has_an_id_and_time_of_its_own_and_is_otherwise_unchanged() -> None:
     body = answer("Hi.", created=1, system_fingerprint="fp", vendor={"x": 1})
-    again = orjson.loads(replayed(kept(body), "abc", 99))
+    again = orjson.loads(CACHED["chat"].renewed(body, "abc", 99))
     assert (again["id"], again["created"]) == ("chatcmpl-abc", 99)
     assert {**again, "id": 0, "created": 0} == {**orjson.loads(body), "id": 0, "created": 0}
 
 
+def replay_of(body: bytes, *, include_usage: bool = False) -> Replay:
+    return Replay(CACHED["chat"].frames(body, include_usage))
+
+
 async def stream_of(body: bytes, *, include_usage: bool = False) -> bytes:
-    return await all_of(Response(200, stream=Replay(body, include_usage=include_usage)))
+    return await all_of(Response(200, stream=replay_of(body, include_usage=include_usage)))
 
 
 def chunks(stream: bytes) -> list[dict[str, Any]]:
@@ -211,17 +216,15 @@ async def test_choices_refusals_reasoning_and_log_probabilities_survive() -> Non
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
 def test_any_text_survives_the_way_into_a_stream_and_back(text: str) -> None:
     body = answer(text)
-    replay = Replay(body, include_usage=True)
-    pieces = list(replay._pieces)
     collected = Collected()
-    for piece in pieces:
+    for piece in CACHED["chat"].frames(body, True):
         assert piece.endswith(b"\n\n")
         collected.feed(piece)
     assert orjson.loads(collected.answer() or b"{}")["choices"][0]["message"]["content"] == text
 
 
 async def test_a_replay_that_is_left_ends() -> None:
-    replay = Replay(answer("word " * 1000), include_usage=False)
+    replay = replay_of(answer("word " * 1000))
     assert await replay.__anext__()
     await replay.aclose()
     with pytest.raises(StopAsyncIteration):

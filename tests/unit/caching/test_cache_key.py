@@ -8,7 +8,8 @@ import pytest
 from doubles.cached_calls import ANN, EMBEDDINGS, a_call, a_policy, a_runtime
 from gateway_rig import a_model, a_provider, a_route, a_rule
 from turnout_contract.snapshot import model as snap
-from turnout_sidecar.caching.key import CANNOT_CHANGE_THE_ANSWER, Keys, keys_of, partition_of
+from turnout_sidecar.caching.chat_answers import CANNOT_CHANGE_THE_ANSWER
+from turnout_sidecar.caching.key import Keys, keys_of, partition_of
 from turnout_sidecar.exchange.call import Caller, Endpoint, Exchange, PromptUse
 from turnout_sidecar.runtime import Runtime
 

@@ -25,7 +25,7 @@ from gateway_rig import (
 )
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.adapters.fake_upstream import FakeReply, FakeUpstream
-from turnout_sidecar.endpoints import SERVED
+from turnout_sidecar.endpoints import SERVED, Served
 from turnout_sidecar.exchange.call import Exchange, Proceed, Response
 from turnout_sidecar.ports.secrets import FakeSecrets
 from turnout_sidecar.ports.telemetry import FakeTelemetry
@@ -112,7 +112,7 @@ async def test_no_credentials_and_no_own_headers_go_upstream() -> None:
 
 
 @pytest.mark.parametrize("served", SERVED, ids=lambda served: served.endpoint.name)
-async def test_every_post_endpoint_goes_through_the_one_pipeline(served: object) -> None:
+async def test_every_post_endpoint_goes_through_the_one_pipeline(served: Served) -> None:
     telemetry = FakeTelemetry()
     seen: list[str] = []
 
@@ -120,18 +120,20 @@ async def test_every_post_endpoint_goes_through_the_one_pipeline(served: object)
         seen.append(exchange.endpoint.name)
         return await proceed(exchange)
 
-    path = served.endpoint.path  # type: ignore[attr-defined]
+    path = served.endpoint.path
     upstream = FakeUpstream([FakeReply(pieces=(answer(),))])
-    snapshot = a_snapshot(gateway=guarded())
+    model = a_model(capabilities=("Chat", "Embeddings", "Responses"))
+    snapshot = a_snapshot(gateway=guarded(), providers=(a_provider("openai", model),))
     async with a_gateway(snapshot, upstream=upstream, secrets=KEYS, telemetry=telemetry, cache=cache) as gateway:
         assert (await call(gateway, {}, path)).status == 401
         assert (await call(gateway, {}, path, x_api_key="key-of-app")).status == 400
-        body = {**chat(), "input": "text"}
+        body = {**chat(), "max_tokens": 9, "input": "text"}
         reply = await call(gateway, body, path, x_api_key="key-of-app")
     assert (reply.status, reply.headers["x-turnout-route"]) == (200, "assistant")
     assert [exchange.status for exchange in telemetry.ended] == [401, 400, 200]
     assert len(seen) == 1
-    assert upstream.requests[0].path == path
+    sent = {"messages": ["/v1/chat/completions"], "count_tokens": []}  # in what OpenAI speaks; counted here
+    assert [request.path for request in upstream.requests] == sent.get(served.endpoint.name, [path])
 
 
 async def test_the_table_of_endpoints_is_all_that_is_posted_to() -> None:

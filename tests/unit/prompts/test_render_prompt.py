@@ -13,8 +13,8 @@ from turnout_sidecar.ports.clock import FakeClock
 from turnout_sidecar.stages.render_prompt import render_prompt
 from turnout_sidecar.templates.prompts import CompiledPrompt, PromptError, compile_prompt
 
-CHAT = Endpoint("chat", "/v1/chat/completions", "/chat/completions", "chat", "openai", "Chat")
-EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "/embeddings", "embeddings", "openai", "Embeddings")
+CHAT = Endpoint("chat", "/v1/chat/completions", "/chat/completions", "chat", "chat", "Chat")
+EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "/embeddings", "embeddings", "embeddings", "Embeddings")
 
 TRIAGE = snap.Prompt(
     name="claim-triage",

@@ -89,6 +89,11 @@ class ResponsesTap:
         """Whether any piece of an answer has come."""
         return self._output or self._pieces > 0 or (self.done and self.error is None)
 
+    @property
+    def events(self) -> int:
+        """How many pieces of the answer have come."""
+        return self._pieces
+
     def estimate_output(self) -> int:
         """Tokens of the answer so far: a delta is one at least, and four bytes of text are one."""
         return max(self._pieces, tokens.of_bytes(self._bytes))
