@@ -5,10 +5,15 @@ waiting in the socket; timers are looked at before sockets, so that a healthy st
 passed limit first lets the event loop look at its sockets once, and wake whom they concern.
 
 Rules: for one await in a task, as `with within(seconds):`; TimeoutError past the limit; a cancellation from elsewhere stays one.
+`await limited(work, seconds)` is the same for work that often need not wait at all: then it costs no timer.
 """
 
 import asyncio
+from collections.abc import Coroutine, Generator
 from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 _PASSES = 3
 """Turns of the event loop: sockets are read, what waited is told, and its task has run."""
@@ -46,3 +51,40 @@ class within:  # noqa: N801  reads as what it is
         else:
             self._late = True
             self._task.cancel()
+
+
+class limited(Generic[T]):  # noqa: N801  reads as what it is
+    """`await limited(work, seconds)`: the result of `work`. Raises what it raises, and TimeoutError past the limit."""
+
+    __slots__ = ("_seconds", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, T], seconds: float) -> None:
+        self._work = work
+        self._seconds = seconds
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        try:
+            waits_for = self._work.send(None)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        with within(self._seconds):
+            return (yield from _rest(self._work, waits_for))
+
+
+def _rest(work: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """What is left of a coroutine that was begun, as `yield from` would have it."""
+    try:
+        while True:
+            try:
+                sent = yield waits_for
+            except GeneratorExit:
+                work.close()
+                raise
+            except BaseException as error:  # noqa: BLE001  boundary: a cancellation, which is for the work to see
+                waits_for = work.throw(error)
+            else:
+                waits_for = work.send(sent)
+    except StopIteration as done:
+        result: T = done.value
+        return result

@@ -29,6 +29,7 @@ from turnout_sidecar.adapters.qdrant_settings import QdrantSettings
 from turnout_sidecar.adapters.stored_entry import Reader
 from turnout_sidecar.ports.clock import FakeClock
 from turnout_sidecar.ports.store import (
+    Backing,
     CacheStore,
     Entry,
     Partition,
@@ -48,7 +49,7 @@ if REAL:
     KINDS += [pytest.param(kind, marks=pytest.mark.qdrant) for kind in ("real-grpc", "real-http")]
 
 
-class Store(CacheStore, StoreAdmin, Protocol):
+class Store(CacheStore, Backing, StoreAdmin, Protocol):
     reader: Reader
 
 
@@ -332,6 +333,42 @@ async def test_concurrent_writes_all_arrive(house: House) -> None:
             group.create_task(house.store.put(entry, axis(number % DIMENSION)))
     found = await asyncio.gather(*(house.found(entry) for entry in entries))
     assert [entry.answer if entry else None for entry in found] == [entry.answer for entry in entries]
+
+
+async def test_many_are_put_at_once_and_the_last_of_one_id_stays(house: House) -> None:
+    partition, other = house.partition("chat"), house.partition("other")
+    writes = [(house.entry(partition, str(number)), axis(number % DIMENSION)) for number in range(70)]
+    writes.append((house.entry(other, "0", answer=b"elsewhere"), axis(3)))
+    writes.append((house.entry(partition, "0", answer=b"newer"), axis(9)))
+    plain = house.entry(partition, "plain")
+    assert await house.store.put_all([*writes, (plain, None)]) >= 72
+    for entry, _ in writes[1:]:
+        found = await house.found(entry)
+        assert found is not None
+        assert found.answer == entry.answer
+    assert await house.found(plain) is not None
+    near = await house.store.search(other, plain.context_key, axis(3), 6)
+    assert [candidate.entry.answer for candidate in near] == [b"elsewhere"]
+
+
+async def test_what_cannot_be_put_does_not_keep_the_others_out(house: House) -> None:
+    good, bad = house.entry(house.partition(), "good"), house.entry(house.partition(), "bad")
+    wrong = np.ones(3, np.float32)
+    assert await house.store.put_all([(bad, wrong), (good, axis(1))]) == 1
+    assert await house.found(good) is not None
+    assert await house.found(bad) is None
+    assert await house.store.put_all([(bad, wrong)]) == 0
+    assert await house.store.put_all([]) == 0
+
+
+async def test_a_store_never_claims_to_lack_what_it_holds(house: House) -> None:
+    partition = house.partition()
+    one, two, never = (house.entry(partition, name) for name in ("one", "two", "never"))
+    await house.store.put(one, axis(1))
+    await house.store.put_all([(two, None)])
+    assert [house.store.lacks(each.partition, each.exact_key) for each in (one, two)] == [False, False]
+    if house.store.lacks(partition, never.exact_key):
+        assert await house.found(never) is None
 
 
 async def test_an_answer_of_a_megabyte_comes_back_whole(house: House) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from turnout_sidecar.adapters import edge_protocol as protocol
+from turnout_sidecar.adapters.edge_known import Known
 from turnout_sidecar.adapters.edge_pipe import EdgePipe
 from turnout_sidecar.ports.store import StoreUnavailable
 
@@ -49,6 +50,8 @@ class EdgeChild:
     """One engine process over one folder."""
 
     def __init__(self, directory: Path, dimension: int) -> None:
+        self.known = Known()
+        """What the engine holds; whoever writes or removes tells it first."""
         self._directory = directory
         self._dimension = dimension
         self._pending: dict[int, tuple[asyncio.Future[msgspec.Raw], float]] = {}  # with the moment when it is too late
@@ -64,6 +67,11 @@ class EdgeChild:
         """How many times the process ended by itself."""
         self.moved_aside = 0
         """How many times a state could not be read and was begun anew."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the engine can be asked."""
+        return self._opened.is_set()
 
     @property
     def pid(self) -> int | None:
@@ -209,6 +217,7 @@ class EdgeChild:
                     reply.reason,
                     reply.moved_aside,
                 )
+            self.known.learn(reply.ids)
             self._opened.set()
             return
         if reply.number == 0 and isinstance(reply, protocol.Failed):

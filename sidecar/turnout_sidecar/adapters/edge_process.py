@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         except (StateInUse, OSError) as error:
             connection.sendall(protocol.frame(protocol.Failed(0, str(error))))
             return 3
-        connection.sendall(protocol.frame(protocol.Ready(shard.moved_aside, shard.reason)))
+        connection.sendall(protocol.frame(protocol.Ready(shard.moved_aside, shard.reason, shard.ids())))
         try:
             _serve(connection, shard)
         except (BrokenPipeError, ConnectionResetError):
@@ -124,7 +124,7 @@ def _carry_out(request: protocol.Request, shard: EdgeShard, *, idle: bool) -> ob
         case protocol.Search():
             return shard.search(request.partition, request.context_key, request.now, request.vector, request.limit)
         case protocol.Put():
-            return shard.put(request.point, request.payload, request.vector)
+            return shard.put(request.points)
         case protocol.Counts():
             return shard.counts(request.limit)
         case protocol.Pick():

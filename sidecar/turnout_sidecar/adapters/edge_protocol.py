@@ -37,13 +37,19 @@ class Search(msgspec.Struct, array_like=True, tag="search", frozen=True):
     limit: int
 
 
-class Put(msgspec.Struct, array_like=True, tag="put", frozen=True):
-    """Keep a point; an empty vector means none."""
+class Point(msgspec.Struct, array_like=True, frozen=True):
+    """What is kept; an empty vector means none."""
 
-    number: int
-    point: str
+    id: str
     payload: dict[str, str | float]
     vector: bytes
+
+
+class Put(msgspec.Struct, array_like=True, tag="put", frozen=True):
+    """Keep points, each with an id of its own."""
+
+    number: int
+    points: list[Point]
 
 
 class Counts(msgspec.Struct, array_like=True, tag="counts", frozen=True):
@@ -79,10 +85,14 @@ Request = Get | Search | Put | Counts | Pick | Remove | Tidy
 
 
 class Ready(msgspec.Struct, array_like=True, tag="ready", frozen=True):
-    """The first message of the engine: it is open. `moved_aside` names the folder of a state that could not be read."""
+    """The first message of the engine: it is open. `moved_aside` names the folder of a state that could not be read.
+
+    `ids`: what it holds, see `edge_known`; None where that is too much to tell.
+    """
 
     moved_aside: str | None
     reason: str
+    ids: bytes | None = None
 
 
 class Done(msgspec.Struct, array_like=True, tag="done", frozen=True):

@@ -17,6 +17,8 @@ from typing import Any
 import qdrant_edge as engine
 
 from turnout_contract.vector_collection import INDEXES, SPACE_FIELD, TENANT_FIELD, VECTOR, space
+from turnout_sidecar.adapters.edge_known import MOST, packed
+from turnout_sidecar.adapters.edge_protocol import Point
 
 TIDY_LEAST = 2000
 TIDY_SHARE = 0.3
@@ -99,12 +101,22 @@ class EdgeShard:
         live = (point for point in found if point.payload.get("expires_at", 0) > now)
         return [(str(point.id), point.score, point.payload) for point in itertools.islice(live, limit)]
 
-    def put(self, point: str, payload: dict[str, Any], vector: bytes) -> int:
-        """Keep a point, in place of what has its id; 1."""
-        vectors: dict[str, Any] = {VECTOR: _floats(vector)} if vector else {}
-        self._shard.update(engine.UpdateOperation.upsert_points([engine.Point(point, vectors, payload)]))
-        self._written += 1
-        return 1
+    def ids(self) -> bytes | None:
+        """All ids (`edge_known.packed`), or None where there are more than anybody remembers."""
+        if self._shard.info().points_count > MOST:
+            return None
+        found, _ = self._shard.scroll(engine.ScrollRequest(limit=MOST + 1, with_payload=False))
+        return packed(record.id for record in found)
+
+    def put(self, points: list[Point]) -> int:
+        """Keep points, in place of what has their ids; how many."""
+        kept = [
+            engine.Point(point.id, {VECTOR: _floats(point.vector)} if point.vector else {}, point.payload)
+            for point in points
+        ]
+        self._shard.update(engine.UpdateOperation.upsert_points(kept))
+        self._written += len(kept)
+        return len(kept)
 
     def counts(self, limit: int) -> list[tuple[str, int]]:
         """Partitions and their sizes, the largest ones."""

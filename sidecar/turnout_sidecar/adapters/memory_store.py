@@ -4,6 +4,7 @@ For tests, and as the plainest statement of what every other adapter must do. Ru
 same second look, the same sweep; nothing survives the process.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from turnout_sidecar.adapters import sweeping
 from turnout_sidecar.adapters.stored_entry import Reader, as_row, from_payload, to_payload
 from turnout_sidecar.adapters.sweeping import Selection
 from turnout_sidecar.ports.clock import Clock
-from turnout_sidecar.ports.store import Candidate, Entry, EntryLimit, entry_id
+from turnout_sidecar.ports.store import Candidate, Entry, EntryLimit, StoreUnavailable, Write, entry_id
 
 
 class _Point:
@@ -75,6 +76,19 @@ class MemoryStore:
     async def put(self, entry: Entry, vector: np.ndarray | None) -> None:
         """See CacheStore."""
         self._points[entry.id] = _Point(to_payload(entry), None if vector is None else self._vector(vector))
+
+    def lacks(self, partition: str, exact_key: str) -> bool:
+        """See Backing."""
+        return entry_id(partition, exact_key) not in self._points
+
+    async def put_all(self, writes: Sequence[Write]) -> int:
+        """See Backing."""
+        kept = 0
+        for entry, vector in writes:
+            with contextlib.suppress(StoreUnavailable):
+                await self.put(entry, vector)
+                kept += 1
+        return kept
 
     async def partition_counts(self, limit: int) -> list[tuple[str, int]]:
         """See Sweepable."""

@@ -1,10 +1,12 @@
 """The embedded Qdrant engine as a store: for the standalone gateway, one machine, no server.
 
 The engine runs in a process of its own (`edge_process`), since it holds the interpreter while it works; this is its client.
-Rules: nothing is waited for longer than the limits below; the engine's filter is not trusted (`stored_entry.Reader`); entries
-survive a restart of gateway and engine.
+Rules: what the engine holds is known here too (`edge_known`), so that a guard need not ask for the rest; nothing is waited for
+longer than the limits below; the engine's filter is not trusted (`stored_entry.Reader`); entries survive a restart of gateway
+and engine.
 """
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +17,11 @@ import numpy as np
 from turnout_sidecar.adapters import edge_protocol as protocol
 from turnout_sidecar.adapters import sweeping
 from turnout_sidecar.adapters.edge_child import EdgeChild
-from turnout_sidecar.adapters.stored_entry import Reader, as_row, from_payload, to_payload
+from turnout_sidecar.adapters.edge_payload import pack, unpack
+from turnout_sidecar.adapters.stored_entry import Reader, as_row
 from turnout_sidecar.adapters.sweeping import Selection
 from turnout_sidecar.ports.clock import Clock
-from turnout_sidecar.ports.store import Candidate, Entry, EntryLimit, StoreUnavailable, entry_id
+from turnout_sidecar.ports.store import Candidate, Entry, EntryLimit, StoreUnavailable, Write, entry_id
 
 READ_LIMIT = 0.25
 WRITE_LIMIT = 10.0
@@ -53,7 +56,7 @@ class QdrantEdgeStore:
         payload = _decode(_PAYLOAD, value)
         if payload is None:
             return None
-        found = from_payload(point, payload)
+        found = unpack(point, payload)
         return self.reader.exact(found, partition=partition, exact_key=exact_key, now=self._now())
 
     async def search(
@@ -70,9 +73,21 @@ class QdrantEdgeStore:
 
     async def put(self, entry: Entry, vector: np.ndarray | None) -> None:
         """See CacheStore."""
-        data = b"" if vector is None else as_row(vector, self._dimension).tobytes()
-        payload = to_payload(entry)
-        await self.child.call(lambda number: protocol.Put(number, entry.id, payload, data), WRITE_LIMIT)
+        await self._put([self._point(entry, vector)])
+
+    def lacks(self, partition: str, exact_key: str) -> bool:
+        """See Backing."""
+        return self.child.open and self.child.known.lacks(entry_id(partition, exact_key))
+
+    async def put_all(self, writes: Sequence[Write]) -> int:
+        """See Backing."""
+        points: dict[str, protocol.Point] = {}
+        for entry, vector in writes:
+            with contextlib.suppress(StoreUnavailable):
+                points[entry.id] = self._point(entry, vector)
+        if points:
+            await self._put([*points.values()])
+        return len(points)
 
     async def partition_counts(self, limit: int) -> list[tuple[str, int]]:
         """See Sweepable."""
@@ -88,7 +103,12 @@ class QdrantEdgeStore:
 
     async def remove(self, ids: list[str]) -> None:
         """See Sweepable."""
-        await self.child.call(lambda number: protocol.Remove(number, ids), HOUSEKEEPING_LIMIT)
+        self.child.known.discard(ids)
+        try:
+            await self.child.call(lambda number: protocol.Remove(number, ids), HOUSEKEEPING_LIMIT)
+        except BaseException:  # boundary: whatever happened, they may still be there
+            self.child.known.add(ids)
+            raise
 
     async def delete_partition(self, partition: str) -> int:
         """See StoreAdmin."""
@@ -104,6 +124,14 @@ class QdrantEdgeStore:
         """Write everything and end the engine's process."""
         await self.child.close()
 
+    def _point(self, entry: Entry, vector: np.ndarray | None) -> protocol.Point:
+        data = b"" if vector is None else as_row(vector, self._dimension).tobytes()
+        return protocol.Point(entry.id, pack(entry, searchable=bool(data)), data)
+
+    async def _put(self, points: list[protocol.Point]) -> None:
+        self.child.known.add(point.id for point in points)
+        await self.child.call(lambda number: protocol.Put(number, points), WRITE_LIMIT)
+
     def _now(self) -> float:
         return self._clock.unix_ns() / 1e9
 
@@ -113,7 +141,7 @@ class QdrantEdgeStore:
 
 
 def _entry(point: str, payload: object) -> Entry | None:
-    return from_payload(point, payload) if isinstance(payload, dict) else None
+    return unpack(point, payload) if isinstance(payload, dict) else None
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], value: msgspec.Raw) -> T:

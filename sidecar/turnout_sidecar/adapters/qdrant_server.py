@@ -6,6 +6,7 @@ the namespace's own), else it is the operator's; an upsert waits, so that it can
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -17,11 +18,11 @@ from turnout_sidecar.adapters import qdrant_collection, qdrant_filter, sweeping
 from turnout_sidecar.adapters.qdrant_connection import Connection
 from turnout_sidecar.adapters.qdrant_faults import as_unavailable, is_missing
 from turnout_sidecar.adapters.qdrant_settings import QdrantSettings, Token
-from turnout_sidecar.adapters.qdrant_wire import GrpcWire, HttpWire, Wire
+from turnout_sidecar.adapters.qdrant_wire import GrpcWire, HttpWire, Point, Wire
 from turnout_sidecar.adapters.stored_entry import Reader, as_row, from_payload, to_payload
 from turnout_sidecar.adapters.sweeping import Selection
 from turnout_sidecar.ports.clock import Clock
-from turnout_sidecar.ports.store import Candidate, Entry, EntryLimit, StoreUnavailable, entry_id
+from turnout_sidecar.ports.store import Candidate, Entry, EntryLimit, StoreUnavailable, Write, entry_id
 
 T = TypeVar("T")
 
@@ -58,9 +59,23 @@ class QdrantServerStore:
 
     async def put(self, entry: Entry, vector: np.ndarray | None) -> None:
         """See CacheStore."""
-        row = None if vector is None else as_row(vector, self._settings.dimension)
-        payload = to_payload(entry)
-        await self._run(lambda: self._wire().upsert(entry.id, payload, row))
+        points = [self._point(entry, vector)]
+        await self._run(lambda: self._wire().upsert(points))
+
+    def lacks(self, partition: str, exact_key: str) -> bool:  # noqa: ARG002
+        """See Backing. Other replicas write too, so it never is known."""
+        return False
+
+    async def put_all(self, writes: Sequence[Write]) -> int:
+        """See Backing."""
+        points: dict[str, Point] = {}
+        for entry, vector in writes:
+            with contextlib.suppress(StoreUnavailable):
+                points[entry.id] = self._point(entry, vector)
+        kept = [*points.values()]
+        if kept:
+            await self._run(lambda: self._wire().upsert(kept))
+        return len(kept)
 
     async def partition_counts(self, limit: int) -> list[tuple[str, int]]:
         """See Sweepable."""
@@ -100,6 +115,9 @@ class QdrantServerStore:
             self._making.cancel()
             self._making = None
         await self._connection.close()
+
+    def _point(self, entry: Entry, vector: np.ndarray | None) -> Point:
+        return entry.id, to_payload(entry), None if vector is None else as_row(vector, self._settings.dimension)
 
     def _now(self) -> float:
         return self._clock.unix_ns() / 1e9

@@ -4,6 +4,7 @@ By gRPC they use the generated stub itself: qdrant-client's models would take as
 answers is read as it is; whether it may be used is decided by `stored_entry.Reader`.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,8 @@ from turnout_sidecar.adapters.qdrant_filter import as_model
 
 Found = tuple[str, float, dict[str, Any]]
 """Id, cosine, payload."""
+Point = tuple[str, dict[str, str | float], np.ndarray | None]
+"""Id, payload, vector."""
 
 
 class Wire(Protocol):
@@ -27,8 +30,8 @@ class Wire(Protocol):
         """The nearest points within the filter."""
         ...
 
-    async def upsert(self, point: str, payload: dict[str, str | float], vector: np.ndarray | None) -> None:
-        """Write a point; it is visible when this returns."""
+    async def upsert(self, points: Sequence[Point]) -> None:
+        """Write points; they are visible when this returns."""
         ...
 
 
@@ -63,15 +66,10 @@ class GrpcWire:
         reply = await self._client.grpc_points.Query(request, timeout=self._limit)
         return [(point.id.uuid, point.score, _plain(point.payload)) for point in reply.result]
 
-    async def upsert(self, point: str, payload: dict[str, str | float], vector: np.ndarray | None) -> None:
+    async def upsert(self, points: Sequence[Point]) -> None:
         """See Wire."""
-        named = {} if vector is None else {VECTOR: grpc.Vector(dense=grpc.DenseVector(data=vector.tolist()))}
-        struct = grpc.PointStruct(
-            id=grpc.PointId(uuid=point),
-            payload={field: _value(value) for field, value in payload.items()},
-            vectors=grpc.Vectors(vectors=grpc.NamedVectors(vectors=named)),
-        )
-        request = grpc.UpsertPoints(collection_name=self._collection, wait=True, points=[struct])
+        structs = [_struct(*point) for point in points]
+        request = grpc.UpsertPoints(collection_name=self._collection, wait=True, points=structs)
         await self._client.grpc_points.Upsert(request, timeout=self._limit)
 
 
@@ -99,11 +97,22 @@ class HttpWire:
         )
         return [(str(point.id), point.score, point.payload or {}) for point in reply.points]
 
-    async def upsert(self, point: str, payload: dict[str, str | float], vector: np.ndarray | None) -> None:
+    async def upsert(self, points: Sequence[Point]) -> None:
         """See Wire."""
-        named: dict[str, Any] = {} if vector is None else {VECTOR: vector.tolist()}
-        struct = models.PointStruct(id=point, payload=payload, vector=named)
-        await self._client.upsert(self._collection, [struct], wait=True)
+        structs = [
+            models.PointStruct(id=point, payload=payload, vector={} if vector is None else {VECTOR: vector.tolist()})
+            for point, payload, vector in points
+        ]
+        await self._client.upsert(self._collection, structs, wait=True)
+
+
+def _struct(point: str, payload: dict[str, str | float], vector: np.ndarray | None) -> grpc.PointStruct:
+    named = {} if vector is None else {VECTOR: grpc.Vector(dense=grpc.DenseVector(data=vector.tolist()))}
+    return grpc.PointStruct(
+        id=grpc.PointId(uuid=point),
+        payload={field: _value(value) for field, value in payload.items()},
+        vectors=grpc.Vectors(vectors=grpc.NamedVectors(vectors=named)),
+    )
 
 
 def _value(value: str | float) -> grpc.Value:

@@ -13,10 +13,10 @@ from turnout_sidecar.adapters.qdrant_edge import QdrantEdgeStore
 from turnout_sidecar.adapters.qdrant_settings import QdrantSettings, Token
 from turnout_sidecar.adapters.stored_entry import Reader
 from turnout_sidecar.ports.clock import Clock
-from turnout_sidecar.ports.store import CacheStore, StoreAdmin
+from turnout_sidecar.ports.store import Backing, CacheStore, StoreAdmin
 
 
-class OpenStore(CacheStore, StoreAdmin, Protocol):
+class OpenStore(CacheStore, Backing, StoreAdmin, Protocol):
     """A whole store, with the counters of its second look."""
 
     @property

@@ -83,6 +83,7 @@ def _escape(text: str) -> str:
 _VARIANTS = "89ab"
 
 
+@functools.lru_cache(maxsize=1024)  # a call that misses asks for it twice
 def entry_id(partition: str, exact_key: str) -> str:
     """The one id that an entry of this partition key and exact key has, so that writing it twice replaces it."""
     digits = hashlib.sha256(f"{len(partition)}:{partition}{exact_key}".encode()).hexdigest()
@@ -115,6 +116,10 @@ class Candidate(msgspec.Struct, frozen=True):
     score: float
 
 
+Write = tuple[Entry, "np.ndarray | None"]
+"""An entry to keep, and its vector where it has one."""
+
+
 class CacheStore(Protocol):
     """Look up and keep. Every method raises StoreUnavailable, and nothing else."""
 
@@ -135,6 +140,21 @@ class CacheStore(Protocol):
 
 EntryLimit = Callable[[str], int | None]
 """How many entries a partition (by its key) may hold; None: leave it alone; 0: it is not wanted any more."""
+
+
+class Backing(Protocol):
+    """What a store offers to the guard in front of it. Raises StoreUnavailable, and nothing else."""
+
+    def lacks(self, partition: str, exact_key: str) -> bool:
+        """Whether it is certain, without asking anybody, that `get` would find nothing. False where that is not known."""
+        ...
+
+    async def put_all(self, writes: Sequence[Write]) -> int:
+        """Keep them as so many `put`s would, the last first where two have one id; how many were kept.
+
+        What cannot be kept, such as a vector of another length, is left out and does not harm the others.
+        """
+        ...
 
 
 class StoreAdmin(Protocol):

@@ -3,10 +3,11 @@
 import asyncio
 import socket
 import time
+from collections.abc import Coroutine
 
 import pytest
 
-from turnout_sidecar.time_limit import within
+from turnout_sidecar.time_limit import limited, within
 
 
 async def test_what_is_done_in_time_is_not_disturbed() -> None:
@@ -90,3 +91,84 @@ async def test_limits_nest() -> None:
 def test_it_is_for_tasks_only() -> None:
     with pytest.raises(RuntimeError):
         within(1)
+
+
+async def answer(value: int, *waits: float) -> int:
+    for seconds in waits:
+        await asyncio.sleep(seconds)
+    return value
+
+
+@pytest.mark.parametrize("waits", [(), (0,), (0.001,), (0, 0.001, 0, 0.001)])
+async def test_limited_work_that_is_done_in_time_gives_its_result(waits: tuple[float, ...]) -> None:
+    assert await limited(answer(7, *waits), 30) == 7
+
+
+async def test_limited_work_that_need_not_wait_sets_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_timers: list[float] = []
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_later", lambda seconds, *_: set_timers.append(seconds))
+        assert await limited(answer(7), 30) == 7
+    assert set_timers == []
+
+
+@pytest.mark.parametrize("waits", [(), (0.001,)])
+async def test_limited_work_that_fails_raises_its_own_error(waits: tuple[float, ...]) -> None:
+    async def work() -> None:
+        await answer(0, *waits)
+        raise KeyError("its own")
+
+    with pytest.raises(KeyError, match="its own"):
+        await limited(work(), 30)
+
+
+async def test_limited_work_that_takes_too_long_is_told_and_is_a_timeout() -> None:
+    told = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            told.append("at once")
+            await asyncio.sleep(0)
+            told.append("after a last wait")
+            raise
+
+    with pytest.raises(TimeoutError):
+        await limited(work(), 0.01)
+    assert told == ["at once", "after a last wait"]
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_limited_work_may_answer_a_cancellation_with_a_result() -> None:
+    async def work() -> str:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            return "what there is"
+        return "all"
+
+    task = asyncio.create_task(_waited_for(work()))
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await task == "what there is"
+
+
+async def _waited_for(work: Coroutine[object, object, str]) -> str:
+    return await limited(work, 30)
+
+
+async def test_a_cancellation_from_elsewhere_reaches_limited_work_and_stays_one() -> None:
+    task = asyncio.create_task(_waited_for(_never()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def _never() -> str:
+    await asyncio.sleep(30)
+    return ""

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from turnout_sidecar.adapters.guarded_store import LOOKUP_S, GuardedStore
 from turnout_sidecar.adapters.memory_store import MemoryStore
 from turnout_sidecar.adapters.sweeper import Sweeper, limits_by_route
 from turnout_sidecar.ports.clock import FakeClock
-from turnout_sidecar.ports.store import Candidate, Entry, Partition, StoreUnavailable, entry_id, team_scope
+from turnout_sidecar.ports.store import Candidate, Entry, Partition, StoreUnavailable, Write, entry_id, team_scope
 
 
 class MoodyStore:
@@ -23,6 +24,8 @@ class MoodyStore:
         self.delay = 0.0
         self.error: Exception | None = None
         self.asked = 0
+        self.knows = False
+        self.batches: list[int] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -44,9 +47,16 @@ class MoodyStore:
         return await self.memory.search(partition, context_key, vector, limit)
 
     async def put(self, entry: Entry, vector: np.ndarray | None) -> None:
+        await self.put_all([(entry, vector)])
+
+    def lacks(self, partition: str, exact_key: str) -> bool:
+        return self.knows and self.memory.lacks(partition, exact_key)
+
+    async def put_all(self, writes: Sequence[Write]) -> int:
         await self.gate.wait()
         await self._mood()
-        await self.memory.put(entry, vector)
+        self.batches.append(len(writes))
+        return await self.memory.put_all(writes)
 
 
 def entry(number: int = 0, answer: bytes = b"a") -> Entry:
@@ -106,6 +116,54 @@ async def test_the_last_put_of_an_entry_stays_whichever_writers_take_the_puts() 
         assert await scene.guard.flush()
         near = await scene.guard.search("p", "c", np.ones(4, np.float32), 3)
         assert [candidate.entry for candidate in near] == [entry()]
+
+
+async def test_what_is_put_is_found_before_it_is_written_until_it_expires() -> None:
+    async with started() as scene:
+        scene.store.gate.clear()
+        short = msgspec.structs.replace(entry(), expires_at=scene.clock.unix_ns() / 1e9 + 10)
+        await scene.guard.put(short, None)
+        assert await scene.guard.get("p", "0") == short
+        assert scene.store.asked == 0
+        scene.clock.advance(11)
+        assert await scene.guard.get("p", "0") is None
+        assert await scene.guard.get("q", "0") is None
+        assert scene.store.asked == 1  # another partition is another entry
+        scene.store.gate.set()
+
+
+async def test_what_is_put_together_is_written_in_one_request_and_what_is_wrong_harms_nobody() -> None:
+    async with started() as scene:
+        for number in range(10):
+            await scene.guard.put(entry(number), np.ones(3 if number == 5 else 4, np.float32))
+        assert await scene.guard.flush()
+        assert scene.store.batches == [10]
+        assert (scene.guard.counts.writes, scene.guard.counts.writes_failed) == (9, 1)
+        assert [await scene.guard.get("p", str(number)) is None for number in range(10)].index(True) == 5
+
+
+async def test_a_store_that_knows_it_lacks_an_entry_is_not_asked_for_it() -> None:
+    async with started() as scene:
+        scene.store.knows = True
+        assert await scene.guard.get("p", "0") is None
+        assert (scene.store.asked, scene.guard.counts.lookups) == (0, 1)
+        await scene.guard.put(entry(), None)
+        assert await scene.guard.flush()
+        assert await scene.guard.get("p", "0") == entry()
+
+
+async def test_what_a_failing_store_lacks_neither_opens_nor_closes_the_breaker() -> None:
+    async with started() as scene:
+        scene.store.error = StoreUnavailable("failed")
+        for _ in range(4):
+            await scene.trouble()
+            scene.store.knows = True
+            assert await scene.guard.get("p", "9") is None
+            scene.store.knows = False
+        assert [await scene.trouble(), await scene.trouble()] == ["failed", "open"]
+        scene.store.knows = True
+        with pytest.raises(StoreUnavailable, match="open"):
+            await scene.guard.get("p", "9")
 
 
 async def test_a_slow_store_is_bypassed_within_the_limit() -> None:
