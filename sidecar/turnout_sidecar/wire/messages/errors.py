@@ -33,6 +33,7 @@ _TYPES: Final = {status: name for name, status in STATUS.items()} | {
     408: "timeout_error",
     503: "overloaded_error",
 }
+_ANY: Final = "api_error"
 _UNKNOWN: Final = 502
 _FIRST_SERVER_ERROR: Final = 500
 
@@ -88,8 +89,8 @@ def of_object(error: Any) -> ProviderError:
 
 
 def _shape(status: int, kind: str, message: str, details: dict[str, Any]) -> dict[str, Any]:
-    if kind not in STATUS:
-        kind = _TYPES.get(status, "api_error" if status >= _FIRST_SERVER_ERROR else "invalid_request_error")
+    if kind not in STATUS or kind == _ANY:
+        kind = _TYPES.get(status, _ANY if status >= _FIRST_SERVER_ERROR else "invalid_request_error")
     inner: dict[str, Any] = {"type": kind, "message": message}
     if details:
         inner["details"] = details
