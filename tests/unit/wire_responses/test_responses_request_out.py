@@ -71,8 +71,10 @@ EXAMPLES: dict[Feature, tuple[Request, Any]] = {
         asked(tools=(Tool("f", "d", {"type": "object"}, strict=True),)),
         {"tools": [{"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True}]},
     ),
-    "tool_choice": (asked(tool_choice=ToolChoice("tool", "f")), {"tool_choice": {"type": "function", "name": "f"}}),
-    "parallel_tool_calls": (asked(parallel_tool_calls=False), {"parallel_tool_calls": False}),
+    "tool_choice": (
+        asked(tools=(Tool("f"),), tool_choice=ToolChoice("tool", "f")), {"tool_choice": {"type": "function", "name": "f"}}
+    ),
+    "parallel_tool_calls": (asked(tools=(Tool("f"),), parallel_tool_calls=False), {"parallel_tool_calls": False}),
     "tool_results": (
         Request(messages=(Message("assistant", (ToolCall("c1", "f", "{}"), ToolCall("c2", "f", ""))),
                           Message("user", (ToolResult("c1", (Text("a"),)), ToolResult("c2", (Text("b"), Text("c"))), Text("?"))))),
@@ -254,8 +256,35 @@ def test_words_around_calls_keep_their_order() -> None:
 
 
 def test_pitfall_09_the_result_of_a_tool_is_no_words_of_the_user() -> None:
-    items = write(Request(messages=(Message("user", (ToolResult("c", (Text("42"),), is_error=True),)),)))["input"]
+    items = write(Request(messages=(Message("user", (ToolResult("c", (Text("42"),)),)),)))["input"]
     assert items == [{"type": "function_call_output", "call_id": "c", "output": "42"}]
+
+
+def test_tiers_of_other_providers_are_translated_or_named() -> None:
+    assert write(asked(service_tier="standard_only"))["service_tier"] == "default"
+    written = OUTBOUND.write_request(asked(service_tier="turbo"), MODEL)
+    assert written.dropped == ("service_tier",)
+    assert "service_tier" not in orjson.loads(written.body)
+
+
+def test_a_choice_among_no_tools_is_not_said() -> None:
+    body = write(asked(tool_choice=ToolChoice("auto"), parallel_tool_calls=True))
+    assert "tool_choice" not in body
+    assert "parallel_tool_calls" not in body
+
+
+def test_a_document_of_plain_text_becomes_text() -> None:
+    paper = Document(Source(media_type="text/plain", data="aGk="), "a.txt")
+    items = write(Request(messages=(Message("user", (paper, PICTURE)),)))["input"]
+    assert items[0]["content"][0] == {"type": "input_text", "text": "a.txt:\nhi"}
+
+
+def test_that_a_tool_failed_is_told_in_words() -> None:
+    results = (ToolResult("c", (Text("no such city"),), is_error=True), ToolResult("d", (PICTURE,), is_error=True))
+    items = write(Request(messages=(Message("user", results),)))["input"]
+    assert items[0]["output"] == "Error: no such city"
+    assert [part["type"] for part in items[1]["output"]] == ["input_text", "input_image"]
+    assert items[1]["output"][0]["text"] == "Error: "
 
 
 def test_ids_that_this_api_would_not_take_are_made_legal_alike_in_call_and_result() -> None:

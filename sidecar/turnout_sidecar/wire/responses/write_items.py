@@ -2,7 +2,7 @@
 
 Rules: the order stays; each call, each result and each thought is an item of its own, so a turn may become many; ids of calls go
 back as the provider gave them; a thought that no backend of this API made is left out, since a signature that is not
-its own is an error to it; empty texts are left out.
+its own is an error to it; empty texts are left out; a document that is plain text becomes text, which every server takes.
 """
 
 from typing import Any
@@ -20,6 +20,7 @@ from turnout_sidecar.wire.canonical import (
     ToolCall,
     ToolResult,
 )
+from turnout_sidecar.wire.chat.messages_out import FAILED, text_of
 from turnout_sidecar.wire.responses.thoughts import unpack
 
 _PICTURE = "image/png"
@@ -88,7 +89,8 @@ def _content(part: Part, role: str) -> list[dict[str, Any]]:
         detail = part.detail if part.detail in _DETAILS else "auto"
         return [{"type": "input_image", "detail": detail, **_picture(part.source)}]
     if isinstance(part, Document):
-        return [{"type": "input_file", **_file(part)}]
+        plain = text_of(part)
+        return [{"type": "input_file", **_file(part)}] if plain is None else _content(Text(plain), "user")
     return []
 
 
@@ -106,13 +108,15 @@ def _file(part: Document) -> dict[str, str]:
         return {"file_id": source.file_id}
     if source.url is not None:
         return {"file_url": source.url}
-    kind = source.media_type or _FILE
-    name = part.name or f"file.{'pdf' if kind == _FILE else 'txt'}"
-    return {"filename": name, "file_data": f"data:{kind};base64,{source.data or ''}"}
+    data = f"data:{source.media_type or _FILE};base64,{source.data or ''}"
+    return {"filename": part.name or "document.pdf", "file_data": data}
 
 
 def _output(result: ToolResult) -> Any:
-    """Text as a string, which every server takes; anything else as parts."""
-    if all(isinstance(part, Text) for part in result.parts):
-        return "\n".join(part.text for part in result.parts if isinstance(part, Text))
-    return [item for part in result.parts for item in _content(part, "user")]
+    """Text as a string, which every server takes; anything else as parts. A failure is told in words: there is no flag for it."""
+    mark = FAILED if result.is_error else ""
+    texts = [part.text for part in result.parts if isinstance(part, Text)]
+    if len(texts) == len(result.parts):
+        return mark + "\n".join(texts)
+    first = _content(Text(mark), "user")
+    return first + [item for part in result.parts for item in _content(part, "user")]

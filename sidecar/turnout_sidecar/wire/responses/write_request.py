@@ -19,6 +19,9 @@ PATH = "/responses"
 
 _LOW_BUDGET = 4_096
 _MEDIUM_BUDGET = 16_384
+_TIERS = {tier: tier for tier in ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")} | {
+    "standard_only": "default"
+}
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -37,11 +40,10 @@ def write_request(request: Request, model: Model) -> Written:
     _set(body, "temperature", request.temperature)
     _set(body, "top_p", request.top_p)
     _set(body, "text", _text(request))
-    _set(body, "service_tier", request.service_tier)
     _set(body, "user", request.user)
     _set(body, "metadata", request.metadata)
     _set(body, "prompt_cache_key", request.prompt_cache_key)
-    dropped |= _set_reasoning(body, request, model)
+    dropped |= _set_reasoning(body, request, model) | _set_tier(body, request)
     _set_include(body, request, model)
     return Written(PATH, orjson.dumps(body), tuple(sorted(dropped)))
 
@@ -52,8 +54,9 @@ def _set(body: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _set_tools(body: dict[str, Any], request: Request) -> None:
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+    if not request.tools:
+        return  # a choice among none is an error
+    body["tools"] = [_tool(tool) for tool in request.tools]
     _set(body, "tool_choice", _choice(request.tool_choice))
     _set(body, "parallel_tool_calls", request.parallel_tool_calls)
 
@@ -104,6 +107,14 @@ def _set_reasoning(body: dict[str, Any], request: Request, model: Model) -> set[
         reasoning["summary"] = "auto"
     _set(body, "reasoning", reasoning or None)
     return set()
+
+
+def _set_tier(body: dict[str, Any], request: Request) -> set[str]:
+    """Names a tier that this API does not have."""
+    tier = _TIERS.get(request.service_tier or "")
+    _set(body, "service_tier", tier)
+    unknown = request.service_tier is not None and tier is None
+    return {request.fields.get("service_tier", "service_tier")} if unknown else set()
 
 
 def _near(budget: int | None) -> Effort | None:
