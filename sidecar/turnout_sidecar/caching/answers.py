@@ -39,14 +39,14 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Kept)
 
 
-def entry_of(keys: Keys, kept: Kept, *, now_s: float, ttl_s: float) -> Entry:
-    """The store's entry of an answer. Times are Unix seconds."""
+def entry_of(keys: Keys, kept: Kept, *, now_s: float, ttl_s: float, searched: bool) -> Entry:
+    """The store's entry of an answer. Times are Unix seconds. The question is kept only if it will be `searched` for."""
     return Entry(
         id=entry_id(keys.partition, keys.exact),
         partition=keys.partition,
         exact_key=keys.exact,
         context_key=keys.context,
-        question=keys.question or "",
+        question=(keys.question or "") if searched else "",
         answer=_ENCODER.encode(kept),
         created_at=now_s,
         expires_at=now_s + ttl_s,
@@ -90,11 +90,17 @@ def may_keep(endpoint: str, body: bytes) -> bool:
     return CACHED[endpoint].speaks(answer)
 
 
-def is_ambiguous(raw: bytes) -> bool:
+def is_ambiguous(raw: bytes, read: Any) -> bool:
     """Whether a provider may have read another value of a body than the key was made of.
 
-    So it is where an object holds a member twice, and where a whole number is too large for the key to tell it from the next.
+    So it is where an object holds a member twice, and where a whole number is too large for the key to tell it from the next;
+    and so it is surely not where what was `read` of it, written again, gives the same bytes.
     """
+    try:
+        if orjson.dumps(read) == raw:
+            return False
+    except TypeError:  # it holds what is no JSON of ours, such as a lone surrogate
+        pass
     try:
         _STRICT.decode(raw.decode())
     except (ValueError, RecursionError):

@@ -1,14 +1,14 @@
 """Writes answers into the store after they were given, off the call's path.
 
 What is expensive about keeping an answer (reading it, collecting a stream, the vector of its question) is done when the caller
-already has it. Rules: a call never waits for it; what waits is bounded in number and bytes, and further answers are not
-kept; whatever goes wrong loses an answer of the cache and nothing else; a stream that is too long to hold, broke off or was
-left is not kept.
+already has it. Rules: a call never waits for it, unless it asks for the very answer that waits; what needs no vector is kept a
+few at a time, which costs far less than one by one; what waits is bounded in number and bytes, and further answers are not kept;
+whatever goes wrong loses an answer of the cache and nothing else; a stream that is too long to hold, broke off or was left is
+not kept.
 """
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -28,6 +28,7 @@ log = logging.getLogger("turnout.cache")
 
 MAX_WAITING = 256
 MAX_WAITING_BYTES = 67_108_864
+LINGER_S = 0.02
 AT_A_TIME = 8
 MAX_STREAM_BYTES = 2_097_152
 MAX_REQUEST_BYTES = 1_048_576
@@ -45,6 +46,17 @@ class Plan(msgspec.Struct, frozen=True):
     vector: np.ndarray | None = None
 
 
+class _Waiting(msgspec.Struct, frozen=True):
+    exchange: Exchange
+    plan: Plan
+    body: Callable[[], bytes | None]
+    size: int
+
+
+_Key = tuple[str, str]
+"""Partition and exact key."""
+
+
 class Keeper:
     """Keeps answers of one gateway."""
 
@@ -53,7 +65,7 @@ class Keeper:
         self._embedder = embedder
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._plain: deque[tuple[Exchange, Plan, Callable[[], bytes | None], int]] = deque()
+        self._plain: dict[_Key, _Waiting] = {}
         self._at_plain = False
         self._waiting = 0
         self._bytes = 0
@@ -67,6 +79,12 @@ class Keeper:
     def stream(self, exchange: Exchange, plan: Plan, pieces: list[bytes]) -> None:
         """Keep the answer that a stream held, if it ended well and may be kept."""
         self._soon(exchange, plan, lambda: _collected(exchange, pieces), sum(map(len, pieces)))
+
+    async def hurry(self, keys: Keys) -> None:
+        """If this very answer waits, keep it now: it is asked for."""
+        waiting = self._plain.pop((keys.partition, keys.exact), None)
+        if waiting is not None:
+            await self._keep_one(waiting)
 
     async def settled(self) -> None:
         """Wait until all that was to be kept is with the store."""
@@ -90,10 +108,15 @@ class Keeper:
             return
         self._waiting += 1
         self._bytes += size
+        waiting = _Waiting(exchange, plan, body, size)
         if plan.semantic and plan.vector is None:
-            self._start(self._keep_one(exchange, plan, body, size))
+            self._start(self._keep_one(waiting))
             return
-        self._plain.append((exchange, plan, body, size))
+        key = plan.keys.partition, plan.keys.exact
+        earlier = self._plain.pop(key, None)
+        if earlier is not None:
+            self._left(earlier)
+        self._plain[key] = waiting
         if not self._at_plain:
             self._at_plain = True
             self._start(self._keep_plain())
@@ -104,29 +127,38 @@ class Keeper:
         task.add_done_callback(self._tasks.discard)
 
     async def _keep_plain(self) -> None:
-        """What needs no vector waits for nothing, so one task keeps all of it, a few answers at a time."""
+        """One task for all that waits for no vector."""
         try:
             while self._plain:
-                for _ in range(min(AT_A_TIME, len(self._plain))):
-                    await self._keep_one(*self._plain.popleft())
-                await asyncio.sleep(0)
+                await asyncio.sleep(LINGER_S)
+                for number, key in enumerate([*self._plain], 1):
+                    waiting = self._plain.pop(key, None)
+                    if waiting is not None:
+                        await self._keep_one(waiting)
+                    if number % AT_A_TIME == 0:
+                        await asyncio.sleep(0)
         finally:
             self._at_plain = False
 
-    async def _keep_one(self, exchange: Exchange, plan: Plan, body: Callable[[], bytes | None], size: int) -> None:
+    async def _keep_one(self, waiting: "_Waiting") -> None:
         try:
-            await self._keep(exchange, plan, body)
+            await self._keep(waiting.exchange, waiting.plan, waiting.body)
         finally:
-            self._waiting -= 1
-            self._bytes -= size
+            self._left(waiting)
+
+    def _left(self, waiting: "_Waiting") -> None:
+        self._waiting -= 1
+        self._bytes -= waiting.size
 
     async def _keep(self, exchange: Exchange, plan: Plan, read: Callable[[], bytes | None]) -> None:
         try:
             body = read()
-            if body is None or not may_keep(exchange.endpoint.name, body) or is_ambiguous(exchange.raw):
+            name = exchange.endpoint.name
+            if body is None or not may_keep(name, body) or is_ambiguous(exchange.raw, exchange.body):
                 return
+            now_s = self._clock.unix_ns() / 1e9
             entry = entry_of(
-                plan.keys, _kept(exchange, plan.keys, body), now_s=self._clock.unix_ns() / 1e9, ttl_s=plan.ttl_s
+                plan.keys, _kept(exchange, plan.keys, body), now_s=now_s, ttl_s=plan.ttl_s, searched=plan.semantic
             )
             await self._store.put(entry, plan.vector)  # at once, so that the same call finds it, vector or not
             if plan.vector is None and (vector := await self._vector(plan)) is not None:

@@ -7,7 +7,8 @@ temperature, without tools, and obeys `caching.verify`. Whatever is wrong with t
 is a bypass or a miss, never an error. Identical calls that are in flight together each go to a provider.
 """
 
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,7 +27,9 @@ from turnout_sidecar.exchange.header_lines import lines
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.embedder import Embedder, EmbedderUnavailable
 from turnout_sidecar.ports.store import CacheStore, Entry, StoreUnavailable
-from turnout_sidecar.time_limit import within
+from turnout_sidecar.time_limit import limited, within
+
+T = TypeVar("T")
 
 HEADER = "x-turnout-cache"
 STORE_S = 0.05
@@ -88,8 +91,7 @@ class LookUpCache:
         began = self._clock.monotonic_ns()
         vector = None
         try:
-            looked = self._store.get(call.keys.partition, call.keys.exact)
-            entry = await self._in_time(looked, self._store_s * _LONGER)
+            entry = await self._in_time(self._get(call.keys), self._store_s * _LONGER)
             found = None if entry is None else self._read(call, exchange, entry, exact=True)
             if found is not None:
                 exchange.cache_state = "exact"
@@ -111,6 +113,10 @@ class LookUpCache:
             exchange.cache_state = "semantic"
         return found, vector
 
+    async def _get(self, keys: Keys) -> Entry | None:
+        await self.keeper.hurry(keys)
+        return await self._store.get(keys.partition, keys.exact)
+
     async def _near(
         self, exchange: Exchange, call: _Call, asked: verify.Form, vector: np.ndarray, seconds: float
     ) -> Kept | None:
@@ -124,10 +130,9 @@ class LookUpCache:
                     return kept
         return None
 
-    async def _in_time(self, work: Any, seconds: float) -> Any:
+    async def _in_time(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
         try:
-            with within(seconds):
-                return await work
+            return await limited(work, seconds)
         except TimeoutError:
             raise StoreUnavailable("timeout") from None
 

@@ -45,7 +45,9 @@ def choice(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_kept_answer_reads_back_as_it_was() -> None:
-    entry = entry_of(KEYS, kept(b'{"a":1}'), now_s=100, ttl_s=60)
+    entry = entry_of(KEYS, kept(b'{"a":1}'), now_s=100, ttl_s=60, searched=True)
+    assert entry.question == "question?"
+    assert entry_of(KEYS, kept(), now_s=100, ttl_s=60, searched=False).question == ""
     assert (entry.created_at, entry.expires_at, entry.question) == (100, 160, "question?")
     assert read(entry, KEYS, "chat", now_s=159, ttl_s=60, exact=True) == kept(b'{"a":1}')
 
@@ -69,13 +71,13 @@ def test_a_kept_answer_reads_back_as_it_was() -> None:
 def test_an_entry_of_another_tenant_call_or_time_is_not_read(
     change: dict[str, Any], keys: Keys, endpoint: str, now: float, ttl: float
 ) -> None:
-    entry = msgspec.structs.replace(entry_of(KEYS, kept(), now_s=100, ttl_s=60), **change)
+    entry = msgspec.structs.replace(entry_of(KEYS, kept(), now_s=100, ttl_s=60, searched=True), **change)
     assert read(entry, keys, endpoint, now_s=now, ttl_s=ttl, exact=True) is None
 
 
 @pytest.mark.parametrize("name", ["partition", "context_key", "exact_key"])
 def test_what_is_inside_counts_as_much_as_what_the_store_says(name: str) -> None:
-    entry = entry_of(KEYS, msgspec.structs.replace(kept(), **{name: "another"}), now_s=100, ttl_s=60)
+    entry = entry_of(KEYS, msgspec.structs.replace(kept(), **{name: "another"}), now_s=100, ttl_s=60, searched=True)
     assert read(entry, KEYS, "chat", now_s=101, ttl_s=60, exact=True) is None
     assert read(entry, KEYS, "chat", now_s=101, ttl_s=60, exact=False) is None
 
@@ -138,6 +140,9 @@ async def test_an_answer_with_parts_that_are_no_text_is_not_kept_from_a_stream()
         (b'{"a":1,"a":1}', True),
         (b'{"m":[{"role":"user","content":"a","content":"b"}]}', True),
         (b'{"m":[{"role":"user","content":"a","\\u0063ontent":"b"}]}', True),
+        (b'{"a":1.0,"b":[true,null,"x"],"a":1.0}', True),
+        (b'{ "a": 1 }', False),
+        (b'{"a":"\\ud800"}', False),
         (b"not json", True),
         (b"[" * 100_000, True),
         (b'{"seed":18446744073709551615,"a":-9223372036854775808,"b":1e300}', False),
@@ -147,7 +152,12 @@ async def test_an_answer_with_parts_that_are_no_text_is_not_kept_from_a_stream()
     ],
 )
 def test_a_body_that_can_be_read_in_two_ways_is_seen(raw: bytes, twice: bool) -> None:
-    assert is_ambiguous(raw) is twice
+    assert is_ambiguous(raw, None) is twice
+    try:
+        read_of_it = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return
+    assert is_ambiguous(raw, read_of_it) is twice
 
 
 def test_a_replayed_answer_has_an_id_and_time_of_its_own_and_is_otherwise_unchanged() -> None:

@@ -24,7 +24,8 @@ from gateway_rig import DONE, USAGE, a_model, a_provider, a_route, a_rule, answe
 from turnout_sidecar.exchange.call import Caller, Exchange, Response
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.ports.embedder import EmbedderUnavailable
-from turnout_sidecar.ports.store import Candidate, Entry, StoreUnavailable
+from turnout_sidecar.ports.store import Candidate, Entry, Partition, StoreUnavailable, team_scope
+from turnout_sidecar.stages.resolve_route import resolve_route
 
 ASKED = "How do I reset my password?"
 OTHERWISE = "Please tell me how to reset my password"
@@ -443,6 +444,49 @@ async def test_an_answer_whose_question_gets_no_vector_is_kept_for_the_very_same
     await rig.ask(a_call(runtime, ASKED))
     assert await rig.text(a_call(runtime, ASKED)) == "answer 1"
     assert await rig.text(a_call(runtime, OTHERWISE)) == "answer 2"
+
+
+async def asked_at_once(rig: Rig, exchange: Exchange) -> None:
+    """A call that does not wait until anything is kept."""
+
+    async def cached(routed: Exchange) -> Response:
+        return await rig.stage(routed, rig.provider)
+
+    await resolve_route(exchange, cached)
+
+
+async def test_the_same_call_asked_again_at_once_is_a_hit_though_its_answer_waits_to_be_kept() -> None:
+    rig, runtime = Rig(), a_runtime(semantic=False)
+    calls = [a_call(runtime, ASKED, number=number) for number in range(3)]
+    for call in calls:
+        await asked_at_once(rig, call)
+    assert [call.cache_state for call in calls] == ["miss", "exact", "exact"]
+    await asked_at_once(rig, other := a_call(runtime, OTHERWISE))
+    assert other.cache_state == "miss"
+    await asked_at_once(rig, stranger := a_call(runtime, ASKED, caller=Caller("app", "another team")))
+    assert stranger.cache_state == "miss"
+    assert rig.provider.calls == 3
+
+
+async def test_of_the_same_call_asked_side_by_side_one_answer_is_kept() -> None:
+    rig, runtime = Rig(), a_runtime(semantic=False)
+    headers = {"x-turnout-cache": "no-cache"}
+    for number in range(300):
+        await asked_at_once(rig, a_call(runtime, ASKED, number=number, headers=headers))
+    assert rig.stage.keeper.dropped == 0
+    await rig.stage.keeper.settled()
+    call = a_call(runtime, ASKED)
+    assert await rig.text(call) == "answer 300"
+    assert call.cache_state == "exact"
+
+
+async def test_what_no_search_can_find_is_kept_without_its_question() -> None:
+    rig, runtime = Rig(), a_runtime(semantic=False)
+    call = a_call(runtime, ASKED)
+    await rig.text(call)
+    found = await rig.memory.get(Partition("ns", "assistant", team_scope("claims")).key, call.exact_key)
+    assert found is not None
+    assert found.question == ""
 
 
 async def test_too_many_answers_to_keep_are_dropped_and_no_call_waits() -> None:
