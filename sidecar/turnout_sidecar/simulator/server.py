@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from turnout_sidecar.simulator.anthropic_dialect import Anthropic
+from turnout_sidecar.simulator.bedrock_dialect import Bedrock
 from turnout_sidecar.simulator.calls import Call, Calls
 from turnout_sidecar.simulator.delivery import Pace, deliver
 from turnout_sidecar.simulator.dialect import Asked, Dialect, Endpoint, Refusal, Reply
@@ -22,7 +23,12 @@ from turnout_sidecar.simulator.gemini_dialect import Gemini
 from turnout_sidecar.simulator.openai_dialect import OpenAI
 from turnout_sidecar.simulator.settings import SimulatorSettings
 
-DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {"anthropic": Anthropic, "gemini": Gemini, "openai": OpenAI}
+DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {
+    "anthropic": Anthropic,
+    "bedrock": Bedrock,
+    "gemini": Gemini,
+    "openai": OpenAI,
+}
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _BACKLOG: Final = 1024
