@@ -18,15 +18,17 @@ from turnout_sidecar.azure_paths import azure_address
 from turnout_sidecar.ports.secrets import Secrets
 from turnout_sidecar.ports.upstream import Target, TlsSettings, UpstreamRequest
 from turnout_sidecar.routing import ProviderEnd
+from turnout_sidecar.wire import registry
 
-PROTOCOLS = frozenset({"OpenAI"})
+PROTOCOLS: Final = registry.PROTOCOLS
 _FIELD_VALUE = re.compile(rb"[\x21-\x7e]+")
 _PORTS = {"http": 80, "https": 443}
 _KEY_HEADERS: Final = {"Anthropic": "x-api-key", "Gemini": "x-goog-api-key", "AzureOpenAI": "api-key"}
 """Where a key stands alone in a header of its own; elsewhere it is a bearer token."""
 
 _ALWAYS: Final = {"Anthropic": (("anthropic-version", "2023-06-01"),)}
-_SIGNER: Final = "turnout_sidecar.adapters.aws_signing"  # loaded on demand: it needs the extra `bedrock`
+_SIGNER: Final = "turnout_sidecar.adapters.aws_signing"  # loaded on demand, as the format is: they need the extra
+_NO_EXTRA: Final = "needs the extra `bedrock`, which is not installed here"
 _NO_CREDENTIALS: Final = "has no usable credentials here"
 
 Sign = Callable[[UpstreamRequest], UpstreamRequest]
@@ -45,6 +47,8 @@ def provider_end(provider: snap.Provider, secrets: Secrets, missing: set[str]) -
     """Its end; names of files that are not there go into `missing`. Raises ValueError where its endpoint is no URL."""
     credentials = _credentials(provider, secrets, missing)
     unusable = credentials.unusable
+    if provider.protocol == "BedrockConverse" and not _has_extra():
+        unusable = _NO_EXTRA
     authorities = ""
     if provider.tls.ca is not None:
         pem = _read(provider.tls.ca, secrets)
@@ -63,6 +67,15 @@ def provider_end(provider: snap.Provider, secrets: Secrets, missing: set[str]) -
         credentials.sign,
         azure_address(path, provider.api_version) if provider.protocol == "AzureOpenAI" else None,
     )
+
+
+def _has_extra() -> bool:
+    """Whether calls of Bedrock can be read; the first time it loads what reads them."""
+    try:
+        registry.outbound("converse")
+    except ImportError:
+        return False
+    return True
 
 
 def _credentials(provider: snap.Provider, secrets: Secrets, missing: set[str]) -> _Credentials:
@@ -87,7 +100,7 @@ def _aws(provider: snap.Provider, keys: snap.AwsKeys, secrets: Secrets, missing:
     try:
         signer = importlib.import_module(_SIGNER).AwsSigner
     except ImportError:
-        return _Credentials(unusable="needs signatures of AWS, for which the extra `bedrock` is not installed here")
+        return _Credentials(unusable=_NO_EXTRA)
     hidden = (secret, identity) if token is None else (secret, identity, token)
     return _Credentials((), hidden, signer(provider.region or "", identity, secret, token))
 

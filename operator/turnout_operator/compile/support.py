@@ -17,7 +17,6 @@ from turnout_contract.api.registry import TypedObject
 from turnout_contract.api.route import ModelRouteSpec
 from turnout_operator.compile.result import Problem
 
-PROTOCOLS = ("OpenAI",)
 STRATEGIES = ("Weighted", "Failover")
 
 
@@ -27,16 +26,6 @@ class Unsupported(NamedTuple):
     kind: str
     field: str
     uses: Callable[[Any], Iterable[tuple[str, str]]]
-
-
-def _protocol(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
-    if spec.protocol not in PROTOCOLS:
-        yield "spec.protocol", f"protocol {spec.protocol}"
-
-
-def _aws(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
-    if (spec.credentials or Credentials()).aws:
-        yield "spec.credentials.aws", "aws"
 
 
 def _workload_identity(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
@@ -113,8 +102,6 @@ def _budgets(spec: object) -> Iterator[tuple[str, str]]:
 
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported("ModelProvider", "spec.protocol: Anthropic, Gemini, BedrockConverse, AzureOpenAI", _protocol),
-    Unsupported("ModelProvider", "spec.credentials.aws", _aws),
     Unsupported("ModelProvider", "spec.credentials.workloadIdentity", _workload_identity),
     Unsupported("ModelProvider", "spec.limits: maxInFlight, requestsPerMinute, tokensPerMinute", _provider_limits),
     Unsupported("ModelRoute", "spec.rules[].strategy: Cheapest, LowestLatency, Cascade, FanOut, Chain", _strategy),

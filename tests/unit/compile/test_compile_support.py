@@ -52,8 +52,8 @@ USES: dict[tuple[str, str], dict[str, Any]] = {
         obj for path in VALID for obj in objects_of(path) if path.stem == f"modelprovider-of-{name}"
     )
     for entry in UNSUPPORTED
-    for name, word in (("bedrock", "aws"), ("azure", "workloadIdentity"), ("azure", "protocol"))
-    if entry.kind == "ModelProvider" and word in entry.field and "limits" not in entry.field
+    for name, word in (("azure", "workloadIdentity"),)
+    if entry.kind == "ModelProvider" and word in entry.field
 }
 
 
@@ -127,6 +127,8 @@ CHANGES: dict[str, dict[str, Any]] = {
             "secretAccessKeyRef": {"name": "a", "key": "b"},
         },
         "credentials.workloadIdentity": {"type": "AWS"},
+        "aws.region": "eu-central-1",
+        "azure.apiVersion": "2026-01-01",
         "clearance": "Public",
         "residency": ["us"],
         "limits.maxInFlight": 1,
@@ -224,7 +226,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 """A change of each field that must be seen in the snapshot or in a verdict."""
 
 ELSEWHERE: dict[str, dict[str, str]] = {
-    "ModelProvider": {"aws": "comes with a protocol that is refused", "azure": "comes with a protocol that is refused"},
+    "ModelProvider": {},
     "ModelRoute": dict.fromkeys(
         ("rules[].cascade", "rules[].fanOut", "rules[].chain"), "comes with a strategy that is refused"
     ),

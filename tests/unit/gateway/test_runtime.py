@@ -24,7 +24,7 @@ def refused(snapshot: snap.Snapshot) -> list[tuple[str, str]]:
         (a_snapshot(providers=[a_provider(endpoint="ftp://x/v1")]), ("ModelProvider/openai", "spec.endpoint")),
         (a_snapshot(providers=[a_provider(endpoint="http://user:pw@x/v1")]), ("ModelProvider/openai", "spec.endpoint")),
         (a_snapshot(providers=[a_provider(endpoint="http://x:99999/v1")]), ("ModelProvider/openai", "spec.endpoint")),
-        (a_snapshot(providers=[a_provider(protocol="Gemini")]), ("ModelProvider/openai", "spec.protocol")),
+        (a_snapshot(providers=[a_provider(protocol="Telepathy")]), ("ModelProvider/openai", "spec.protocol")),
         (a_snapshot(a_route("x", a_rule(), a_rule("openai/none"))), ("ModelRoute/x", "spec.rules[1].backendRefs[0]")),
         (a_snapshot(a_route("x", a_rule("none/gpt"))), ("ModelRoute/x", "spec.rules[0].backendRefs[0]")),
         (a_snapshot(a_route("x", prompt="none")), ("ModelRoute/x", "spec.promptTemplateRef")),
