@@ -68,8 +68,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
     if tool.description:
         written["description"] = tool.description
     written["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
-    if tool.strict is not None:
-        written["strict"] = tool.strict
+    if tool.strict:
+        written["strict"] = True
     return mark(written, tool.cache)
 
 
