@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from turnout_sidecar.simulator.anthropic_dialect import Anthropic
+from turnout_sidecar.simulator.azure_dialect import Azure
 from turnout_sidecar.simulator.bedrock_dialect import Bedrock
 from turnout_sidecar.simulator.calls import Call, Calls
 from turnout_sidecar.simulator.delivery import Pace, deliver
@@ -25,6 +26,7 @@ from turnout_sidecar.simulator.settings import SimulatorSettings
 
 DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {
     "anthropic": Anthropic,
+    "azure": Azure,
     "bedrock": Bedrock,
     "gemini": Gemini,
     "openai": OpenAI,
