@@ -102,7 +102,7 @@ def test_pitfall_10_thoughts_words_and_calls_of_a_turn_are_one_message_and_so_ar
         Message(
             "assistant",
             (
-                Thinking("Two", signature="SIG", item="rs_1"),
+                Thinking("Two", signature="SIG"),
                 Text("I look."),
                 Refusal("No"),
                 ToolCall("c1", "weather", '{"at":"Oslo"}'),
@@ -134,7 +134,7 @@ def test_pitfall_12_a_signature_in_the_id_of_a_call_goes_back_to_its_place() -> 
 
 def test_what_hides_a_thought_comes_back_and_what_others_encrypted_is_named() -> None:
     hidden = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "turnout:redacted:XYZ"}
-    assert read(input=[hidden]).messages[0].parts == (Thinking(redacted="XYZ", item="rs_1"),)
+    assert read(input=[hidden]).messages[0].parts == (Thinking(redacted="XYZ"),)
     foreign = read(input=[{**hidden, "encrypted_content": "gAAAA"}])
     assert foreign.messages[0].parts == (Thinking(item="rs_1"),)
     assert foreign.unknown == ("input (reasoning.encrypted_content)",)

@@ -94,9 +94,11 @@ class Conversation:
         words = _joined(item, "summary", field) or _joined(item, "content", field)
         encrypted = fields.text(item, "encrypted_content", f"{field}.encrypted_content")
         signature, redacted = unseal(encrypted)
-        if encrypted is not None and signature is None and redacted is None:
+        if signature is not None or redacted is not None:
+            return Thinking(words, signature, redacted)  # the item's id was made here
+        if encrypted is not None:
             self.lost.add("input (reasoning.encrypted_content)")
-        return Thinking(words, signature, redacted, fields.text(item, "id", f"{field}.id"))
+        return Thinking(words, item=fields.text(item, "id", f"{field}.id"))
 
     def _append(self, role: Role, *parts: Part) -> None:
         """To the model's turn, if it is going on."""
