@@ -14,6 +14,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "ModelGateway": (
         "spec.clients[].keys[].secretRef",
         "spec.cache.qdrant.apiKeySecretRef",
+        "spec.cache.qdrant.caSecretRef",
         "spec.maskingKeySecretRef",
     ),
     "ModelProvider": (
@@ -55,6 +56,9 @@ def naming(place: str, secret: str) -> Json:
         "spec.clients[].keys[].secretRef": lambda: gateway("allowed", secret),
         "spec.cache.qdrant.apiKeySecretRef": lambda: gateway(
             "allowed", cache={"qdrant": {"url": "http://qdrant:6333", "apiKeySecretRef": wanted}}
+        ),
+        "spec.cache.qdrant.caSecretRef": lambda: gateway(
+            "allowed", cache={"qdrant": {"url": "https://qdrant:6333", "caSecretRef": wanted}}
         ),
         "spec.maskingKeySecretRef": lambda: gateway(maskingKeySecretRef=wanted),
         "spec.credentials.secretRef": lambda: provider(secret),

@@ -81,8 +81,8 @@ class Runtime:
         prompts = _prompts(snapshot, errors)
         keys = KeyRing(_client_keys(snapshot.gateway, secrets, missing))
         qdrant = snapshot.gateway.qdrant
-        if qdrant is not None and qdrant.api_key is not None and secrets.read(qdrant.api_key) is None:
-            missing.add(qdrant.api_key.path)
+        named = (qdrant.api_key, qdrant.ca) if qdrant is not None else ()
+        missing.update(file.path for file in named if file is not None and secrets.read(file) is None)
         if errors:
             raise BuildError(tuple(errors))
         return cls(

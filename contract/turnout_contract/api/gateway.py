@@ -93,6 +93,11 @@ class Qdrant(Part, frozen=True, kw_only=True):
 
     url: Annotated[Url, doc("Its address; http or https.")]
     api_key_secret_ref: Annotated[SecretRef | UnsetType, doc("Its API key.")] = UNSET
+    ca_secret_ref: Annotated[
+        SecretRef | UnsetType, doc("The certificates (PEM) of its authority; absent: the system's.")
+    ] = UNSET
+    shards: Annotated[int, Meta(description="Shards of the collection, where it is made.", ge=1, le=1000)] = 1
+    replicas: Annotated[int, Meta(description="Copies of each shard, where it is made.", ge=1, le=100)] = 1
 
 
 class CacheStoreSettings(Part, frozen=True, kw_only=True):

@@ -58,11 +58,15 @@ class Telemetry(msgspec.Struct, frozen=True):
     semconv: Literal["v1.41", "latest"] = "v1.41"
 
 
-class QdrantServer(msgspec.Struct, frozen=True):
-    """A Qdrant of the namespace's own."""
+class QdrantServer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A Qdrant of the namespace's own. `ca` None: the system's authorities; `shards` and `replicas` count where its collection
+    is made."""
 
     url: str
     api_key: SecretFile | None = None
+    ca: SecretFile | None = None
+    shards: int = 1
+    replicas: int = 1
 
 
 class Limits(msgspec.Struct, frozen=True):

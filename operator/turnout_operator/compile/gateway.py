@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from turnout_contract import durations
 from turnout_contract.api import conditions
-from turnout_contract.api.gateway import CacheStoreSettings, Client, ModelGatewaySpec
+from turnout_contract.api.gateway import CacheStoreSettings, Client, ModelGatewaySpec, Qdrant
 from turnout_contract.api.registry import TypedObject
 from turnout_contract.snapshot import model as snapshot
 from turnout_operator.compile.attach import Routes
@@ -95,13 +95,10 @@ def _unknown_routes(spec: ModelGatewaySpec, routes: Routes) -> list[Problem]:
 def _gateway(spec: ModelGatewaySpec, defaults: Defaults) -> snapshot.Gateway:
     base = defaults.gateway
     qdrant = (spec.cache or CacheStoreSettings()).qdrant
-    own = (
-        snapshot.QdrantServer(qdrant.url.rstrip("/"), secret_file(qdrant.api_key_secret_ref)) if qdrant else base.qdrant
-    )
     whole = snapshot.Gateway(
         clients=tuple(sorted((_client(client) for client in spec.clients), key=lambda client: client.name)),
         telemetry=_telemetry(spec, base.telemetry),
-        qdrant=own,
+        qdrant=_qdrant(qdrant) if qdrant else base.qdrant,
         limits=_limits(spec, base.limits),
     )
     return _sharing(whole, defaults)
@@ -110,6 +107,16 @@ def _gateway(spec: ModelGatewaySpec, defaults: Defaults) -> snapshot.Gateway:
 def _sharing(gateway: snapshot.Gateway, defaults: Defaults) -> snapshot.Gateway:
     """The gateway, with the chart's Qdrant where it has none of its own."""
     return msgspec.structs.replace(gateway, shared_qdrant=defaults.shared_qdrant and gateway.qdrant is None)
+
+
+def _qdrant(spec: Qdrant) -> snapshot.QdrantServer:
+    return snapshot.QdrantServer(
+        url=spec.url.rstrip("/"),
+        api_key=secret_file(spec.api_key_secret_ref),
+        ca=secret_file(spec.ca_secret_ref),
+        shards=spec.shards,
+        replicas=spec.replicas,
+    )
 
 
 def _client(client: Client) -> snapshot.Client:

@@ -1,14 +1,13 @@
 """The connection to a Qdrant server: where it is, how it is trusted, and what shows who we are.
 
-Rules: made on first use, inside the event loop; the token is asked for on every request; when the file with the authorities
-changes, a new connection trusts the new ones and the old one is closed; nothing secret is logged.
+Rules: made on first use, inside the event loop; the token is asked for on every request; when the authorities
+change, a new connection trusts the new ones and the old one is closed; nothing secret is logged.
 """
 
 import asyncio
 import logging
 import ssl
 import warnings
-from pathlib import Path
 from typing import Any
 
 from qdrant_client import AsyncQdrantClient
@@ -36,12 +35,12 @@ class Connection:
         self._clock = clock
         self._token = token
         self._client: AsyncQdrantClient | None = None
-        self._trusted: tuple[int, int] | None = None
+        self._trusted: bytes | None = None
         self._looked_at = 0
         self._closing: set[asyncio.Task[None]] = set()
 
     def client(self) -> AsyncQdrantClient:
-        """The client of now. Raises OSError where the authorities cannot be read."""
+        """The client of now. Raises OSError where the authorities are not there or are none."""
         if self._client is not None and self._trust_changed():
             old, self._client = self._client, None
             task = asyncio.create_task(old.close())
@@ -61,20 +60,22 @@ class Connection:
 
     def _trust_changed(self) -> bool:
         now = self._clock.monotonic_ns()
-        if self._settings.ca_file is None or now - self._looked_at < CHECK_TRUST_NS:
+        if self._settings.authorities is None or now - self._looked_at < CHECK_TRUST_NS:
             return False
         self._looked_at = now
-        return _signature(self._settings.ca_file) != self._trusted
+        return self._settings.authorities() != self._trusted
 
     def _connect(self) -> AsyncQdrantClient:
         settings = self._settings
         options: dict[str, Any] = dict(_CHANNEL)
         extra: dict[str, Any] = {}
-        if settings.ca_file is not None:
+        if settings.authorities is not None:
             self._looked_at = self._clock.monotonic_ns()
-            self._trusted = _signature(settings.ca_file)
-            options["root_certificates"] = settings.ca_file.read_bytes()
-            extra["verify"] = ssl.create_default_context(cafile=str(settings.ca_file))
+            self._trusted = settings.authorities()
+            if self._trusted is None:
+                raise FileNotFoundError("the certificates of the cache store's authority are not there")
+            options["root_certificates"] = self._trusted
+            extra["verify"] = ssl.create_default_context(cadata=self._trusted.decode("ascii", "replace"))
         if self._token is not None:
             extra["auth_token_provider"] = self._show
             if settings.url.startswith("http:"):
@@ -98,11 +99,3 @@ class Connection:
         if token is None:
             raise PermissionError("there is no token for the store")
         return token
-
-
-def _signature(file: Path) -> tuple[int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

@@ -5,12 +5,13 @@ credentials are not among them but asked for, since they rotate.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
 Token = Callable[[], str | None]
 """Gives the API key or JWT of now; None: there is none yet."""
+Authorities = Callable[[], bytes | None]
+"""Gives the certificates (PEM) of the authorities of now; None: they are not there."""
 
 
 class QdrantSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,8 +22,8 @@ class QdrantSettings(msgspec.Struct, frozen=True, kw_only=True):
     dimension: int
     grpc_port: int = 6334
     prefer_grpc: bool = True
-    ca_file: Path | None = None
-    """Authorities (PEM) to trust in place of the system's."""
+    authorities: Authorities | None = None
+    """Whom to trust in place of the system's."""
     create: bool = False
     """Whether this gateway may create the collection."""
     shard_number: int = 1

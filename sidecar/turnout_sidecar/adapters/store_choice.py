@@ -22,7 +22,7 @@ from turnout_contract.protocol import Credentials
 from turnout_contract.snapshot.model import SecretFile, Snapshot
 from turnout_contract.vector_collection import collection_name
 from turnout_sidecar.adapters.guarded_store import GuardedStore, StoreCounts
-from turnout_sidecar.adapters.qdrant_settings import QdrantSettings, Token
+from turnout_sidecar.adapters.qdrant_settings import Authorities, QdrantSettings, Token
 from turnout_sidecar.adapters.store_opening import OpenStore, open_embedded, open_server
 from turnout_sidecar.adapters.sweeper import Sweeper, limits_by_route
 from turnout_sidecar.ports.clock import Clock, Dice
@@ -41,6 +41,9 @@ class Choice(msgspec.Struct, frozen=True):
     url: str = ""
     collection: str = ""
     key: SecretFile | None = None
+    ca: SecretFile | None = None
+    shards: int = 1
+    replicas: int = 1
 
 
 class _Live(msgspec.Struct):
@@ -143,7 +146,7 @@ class StoreChoice:
             return Choice("none")
         own = snapshot.gateway.qdrant
         if own is not None:
-            return Choice("own", own.url, self._collection, own.api_key)
+            return Choice("own", own.url, self._collection, own.api_key, own.ca, own.shards, own.replicas)
         if self._credentials is not None:
             return Choice("shared", self._credentials.qdrant_url, self._credentials.collection)
         if snapshot.gateway.shared_qdrant:  # no token yet: the cache is bypassed until there is one
@@ -183,7 +186,17 @@ class StoreChoice:
             dimension=self._dimension,
             prefer_grpc=urlsplit(choice.url).port in (None, QDRANT_HTTP_PORT),
             create=choice.kind == "own",
+            authorities=None if choice.ca is None else self._reader(choice.ca),
+            shard_number=choice.shards,
+            replication_factor=choice.replicas,
         )
+
+    def _reader(self, file: SecretFile) -> Authorities:
+        def read() -> bytes | None:
+            secret = self._secrets.read(file)
+            return None if secret is None else secret.reveal()
+
+        return read
 
     def _token(self, choice: Choice) -> Token | None:
         if choice.kind == "own" and choice.key is None:

@@ -103,7 +103,13 @@ BASES: dict[str, dict[str, Any]] = {
     "ModelGateway": {
         "clients": [{"name": "web", "team": "shop", "keys": [{"secretRef": {"name": "a", "key": "b"}}]}],
         "telemetry": {"otlpEndpoint": "http://a"},
-        "cache": {"qdrant": {"url": "http://b", "apiKeySecretRef": {"name": "c", "key": "d"}}},
+        "cache": {
+            "qdrant": {
+                "url": "http://b",
+                "apiKeySecretRef": {"name": "c", "key": "d"},
+                "caSecretRef": {"name": "c", "key": "e"},
+            }
+        },
     },
     "PromptTemplate": {
         "split": [{"version": "v1"}, {"version": "v2"}],
@@ -195,6 +201,10 @@ CHANGES: dict[str, dict[str, Any]] = {
         "cache.qdrant.url": "http://z",
         "cache.qdrant.apiKeySecretRef.name": "z",
         "cache.qdrant.apiKeySecretRef.key": "z",
+        "cache.qdrant.caSecretRef.name": "z",
+        "cache.qdrant.caSecretRef.key": "z",
+        "cache.qdrant.shards": 7,
+        "cache.qdrant.replicas": 7,
         "maskingKeySecretRef": {"name": "a", "key": "b"},
         "limits.maxBodyBytes": 7777,
         "limits.maxInFlight": 7,
