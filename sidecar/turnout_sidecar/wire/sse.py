@@ -23,6 +23,7 @@ _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _BLANK_LINE: Final = re.compile(rb"(?:\r\n|\r(?!\n)|\n){2}")
 _LONGEST_CUT_END: Final = 3
 _PLAIN: Final = b"data: "
+_NAMED: Final = re.compile(rb"event: ([^\r\n]*)\ndata: ([^\r\n]*)\n\n")
 
 
 class SseEvent(msgspec.Struct, frozen=True, gc=False):
@@ -138,10 +139,14 @@ class SseParser:
 
 
 def _plain(raw: bytes) -> SseEvent | None:
-    """The event of the one shape that nearly all have, `data: ...` and a blank line; None for any other bytes."""
-    if raw.startswith(_PLAIN) and raw.endswith(b"\n\n") and raw.find(b"\n") == len(raw) - 2 and _CR not in raw:
-        return SseEvent(raw, raw[6:-2])
-    return None
+    """The event of one of the two shapes that nearly all have: `data: ...`, with `event: ...` before it or without, and a blank
+    line; None for any other bytes."""
+    if raw.startswith(_PLAIN):
+        if raw.endswith(b"\n\n") and raw.find(b"\n") == len(raw) - 2 and _CR not in raw:
+            return SseEvent(raw, raw[6:-2])
+        return None
+    named = _NAMED.fullmatch(raw)
+    return None if named is None else SseEvent(raw, named[2], named[1].decode("utf-8", "replace"))
 
 
 def _parse_fields(raw: bytes, text: bytes, *, terminated: bool) -> SseEvent:

@@ -81,6 +81,15 @@ def test_a_plain_event_is_given_out_as_soon_as_its_blank_line_has_come() -> None
     assert parser.finish() == []
 
 
+def test_a_named_event_is_given_out_as_soon_as_its_blank_line_has_come() -> None:
+    stream = b"event: thing\ndata:  a: b\n\n"
+    parser = SseParser()
+    assert parser.feed(stream) == [SseEvent(stream, b" a: b", "thing")]
+    assert parser.feed(stream[:-1]) == []
+    assert parser.feed(stream[-1:]) == [SseEvent(stream, b" a: b", "thing")]
+    assert [event.event for event in parser.feed(stream + b"event: other\n\n")] == ["thing", "other"]
+
+
 def test_a_crlf_event_is_given_out_with_its_last_byte() -> None:
     parser = SseParser()
     assert parser.feed(b"data: 1\r\n\r") == []
