@@ -157,7 +157,8 @@ def test_pitfall_20_a_stream_without_a_start_says_its_role_all_the_same() -> Non
 
 
 def test_errors_of_the_provider_and_of_the_gateway_are_error_events() -> None:
-    failed = write([Started(), Failed(ProviderError("Busy", "overloaded_error", "529"), 503)])
+    failed = write([Started(), Failed(ProviderError("Busy", "overloaded_error", "529"), 503), Ended()])
+    assert b"[DONE]" not in failed
     assert b'"error":{"message":"Busy","type":"overloaded_error","param":null,"code":"529"}' in failed
     with pytest.raises(openai.APIError, match="Busy"):
         accumulated(failed)

@@ -37,9 +37,11 @@ def read_answer(body: bytes) -> Answer:
         raise NotAnAnswer("the reply holds no choice with a message")
     calls = _calls(message, body)
     word = short(choice.get("finish_reason"))
+    said = [*thoughts(message), *contents(message.get("content")), *_refusal(message)]
+    refused = any(isinstance(part, Refusal) for part in said)
     return Answer(
-        parts=(*thoughts(message), *contents(message.get("content")), *_refusal(message), *calls),
-        finish=finish.read(word, calls=bool(calls)),
+        parts=(*said, *calls),
+        finish=finish.read(word, calls=bool(calls), refused=refused),
         id=short(reply.get("id")),
         model=short(reply.get("model")),
         created=seconds(reply.get("created")),

@@ -36,9 +36,11 @@ _WHOLE: Final = frozenset({"stop", "stop_sequence", "other", "pause"})
 """Ends that say nothing against the answer."""
 
 
-def read(word: str | None, *, calls: bool) -> FinishReason:
-    """The canonical reason. `calls`: whether the answer calls tools."""
+def read(word: str | None, *, calls: bool, refused: bool = False) -> FinishReason:
+    """The canonical reason. `calls`: whether the answer calls tools; `refused`: whether it holds the words of a refusal."""
     reason = _READ.get(word or "", "other")
+    if refused and reason == "stop":
+        return "refusal"
     return "tool_calls" if calls and reason in _WHOLE else reason
 
 

@@ -70,6 +70,7 @@ class StreamReader:
         self._waiting = 0  # characters of arguments without a name
         self._detail: int | None = None  # the index of the thought that is open, in the provider's numbers
         self._word: str | None = None
+        self._refused = False
         self._usage: Usage | None = None
 
     def feed(self, piece: bytes) -> list[Event]:
@@ -156,13 +157,13 @@ class StreamReader:
             if isinstance(part, Thinking):
                 self._events.append(ThinkingDelta(self._part("thinking"), part.text))
             elif isinstance(part, Refusal):
-                self._events.append(RefusalDelta(self._part("refusal"), part.text))
+                self._refuse(part.text)
             elif isinstance(part, Text):
                 self._events.append(TextDelta(self._part("text"), part.text, logprobs))
                 logprobs = None  # they are of the whole chunk
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
-            self._events.append(RefusalDelta(self._part("refusal"), refusal))
+            self._refuse(refusal)
         pieces = delta.get("tool_calls")
         for piece in pieces if isinstance(pieces, list) else ():
             if isinstance(piece, dict):
@@ -170,6 +171,10 @@ class StreamReader:
         legacy = delta.get("function_call")
         if isinstance(legacy, dict):
             self._call({"index": 0}, legacy, data)
+
+    def _refuse(self, text: str) -> None:
+        self._refused = True
+        self._events.append(RefusalDelta(self._part("refusal"), text))
 
     def _part(self, kind: str) -> int:
         """The number of the part of this kind that is open; it is opened where none is."""
@@ -265,5 +270,5 @@ class StreamReader:
             raise NotAnAnswer("a call of a tool has arguments and no name")
         calls = any(call.part is not None for call in self._calls.values())
         self._close()
-        self._events += [Finished(finish.read(self._word, calls=calls), self._word), Ended()]
+        self._events += [Finished(finish.read(self._word, calls=calls, refused=self._refused), self._word), Ended()]
         self._done = True

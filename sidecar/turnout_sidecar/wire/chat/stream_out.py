@@ -55,6 +55,7 @@ class StreamWriter:
         self._thoughts: dict[int, int] = {}
         self._silent: set[int] = set()  # calls without arguments yet
         self._refused = False
+        self._failed = False  # nothing is said after an error
         self._finished: Finished | None = None
         self._usage: Usage | None = None
 
@@ -67,11 +68,14 @@ class StreamWriter:
         return openai_errors.frame(error)
 
     def _frames(self, event: Event) -> list[bytes]:
+        if self._failed:
+            return []
         if isinstance(event, Started):
             return self._start(event)
         if isinstance(event, Pinged):
             return [_PING]
         if isinstance(event, Failed):
+            self._failed = True
             return [openai_errors.frame(_call_error(event))]
         if isinstance(event, Reported):
             self._usage = event.usage
