@@ -243,7 +243,15 @@ def test_pitfall_11_a_turn_whose_thoughts_are_lost_goes_on_without_thinking() ->
     assert "thinking" in body(earlier)
 
 
-@pytest.mark.parametrize("foreign", [Thinking("Hm"), Thinking("Hm", "sig", item="rs_1")])
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        Thinking("Hm"),
+        Thinking("Hm", "sig", item="rs_1"),
+        Thinking("Hm", "gemini.x"),
+        Thinking(redacted="responses:rs_1:x"),
+    ],
+)
 def test_thoughts_that_the_api_did_not_sign_stay_away_and_are_named(foreign: Thinking) -> None:
     written = write(talk(HELLO, Message("assistant", (foreign, Text("Hi"))), HELLO))
     assert orjson.loads(written.body)["messages"][1] == {"role": "assistant", "content": "Hi"}

@@ -6,6 +6,7 @@ assistant whose tools have just answered begins with its thoughts, so where they
 What is left out for one of these is named.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +28,7 @@ BUDGETS: Final = {
 
 _EFFORTS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 _DEFAULT_EFFORT: Final = "medium"
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
 class Thought(msgspec.Struct, frozen=True):
@@ -85,8 +87,13 @@ def thoughts_are_lost(messages: tuple[Message, ...]) -> bool:
 
 
 def is_own(part: Any) -> bool:
-    """Whether this is a thought that the API takes back: signed or hidden, and with no id of another provider."""
-    return isinstance(part, Thinking) and part.item is None and bool(part.signature or part.redacted)
+    """Whether this is a thought that the API takes back: signed or hidden, and not by another provider.
+
+    Those mark what they sign, `gemini.` or `responses:`, or give their thoughts ids; what Anthropic signs is base64.
+    """
+    if not isinstance(part, Thinking) or part.item is not None:
+        return False
+    return _BASE64.fullmatch(part.signature or part.redacted or "") is not None
 
 
 def _effort(wanted: Reasoning) -> str | None:
