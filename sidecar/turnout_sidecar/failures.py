@@ -33,6 +33,7 @@ INTERNAL = "internal"
 
 _TOO_MANY = 429
 _REQUEST_TIMEOUT = 408
+_UNAUTHENTICATED = 401
 _CREDENTIALS = frozenset({401, 402, 403, 407})
 _FIRST_ERROR = 400
 _FIRST_SERVER_ERROR = 500
@@ -98,12 +99,12 @@ def _of_timeout(error: UpstreamTimeout, backend: str, *, stream: bool) -> Failur
 def of_status(status: int, headers: Mapping[str, str], said: ProviderError, backend: str, now_unix_ns: int) -> Failure:
     """The provider answered with an error, and said this of it."""
     label = str(status)
+    after = _retry_after(headers, said, now_unix_ns)
     if not _FIRST_ERROR <= status < _FIRST_SERVER_ERROR:  # a redirect is no answer either
-        after = _retry_after(headers, now_unix_ns)
         return Failure(label, _server_error(status, said, backend), SERVER_ERROR, after)
-    if status in _CREDENTIALS:
+    if status in _CREDENTIALS or _meant(said) == _UNAUTHENTICATED:  # Google answers 400 to a key that is none
         return _bad_credentials(status, backend)
-    return _refused(status, said, backend, _retry_after(headers, now_unix_ns))
+    return _refused(status, said, backend, after)
 
 
 def of_error(
@@ -120,7 +121,7 @@ def of_error(
     `status`: what its protocol means by it, 0 where only its words can say. `reported`: usage that it named none the less.
     """
     status = status or _meant(said)
-    after = _retry_after(headers, now_unix_ns)
+    after = _retry_after(headers, said, now_unix_ns)
     if status in _CREDENTIALS:
         failure = _bad_credentials(status, backend)
     elif _FIRST_ERROR <= status < _FIRST_SERVER_ERROR:
@@ -178,8 +179,10 @@ def _rate_limited(said: ProviderError, backend: str, after: float | None) -> Fai
     return Failure("429", CallError(429, code, message, kind=said.type or None, headers=headers), RATE_LIMITED, after)
 
 
-def _retry_after(headers: Mapping[str, str], now_unix_ns: int) -> float | None:
-    return read_retry_after(headers.get("retry-after"), headers.get("retry-after-ms"), now_unix_ns)
+def _retry_after(headers: Mapping[str, str], said: ProviderError, now_unix_ns: int) -> float | None:
+    """Seconds, by the headers, else by the body."""
+    told = read_retry_after(headers.get("retry-after"), headers.get("retry-after-ms"), now_unix_ns)
+    return said.retry_after if told is None else told
 
 
 def _bad_gateway(backend: str, what: str) -> CallError:

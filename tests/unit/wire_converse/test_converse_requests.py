@@ -162,8 +162,9 @@ def test_the_choice_of_tools_is_said(choice: ToolChoice, expected: dict[str, Any
 
 
 def test_pitfall_11_signed_thoughts_go_back_unchanged_and_others_are_named() -> None:
-    thoughts = (Thinking("Hm.", "proof"), Thinking(redacted="aGlk"), Thinking("Mine."), Thinking("", "gemini.c2ln"))
-    answer = OUTBOUND.write_request(asking(*loop(thought=thoughts)), CLAUDE)
+    own = (Thinking("Hm.", "proof"), Thinking(redacted="aGlk"), Thinking("Mine."))
+    foreign = (Thinking("", "gemini.c2ln"), Thinking("Theirs.", "responses:x"), Thinking(redacted="responses:y"))
+    answer = OUTBOUND.write_request(asking(*loop(thought=own + foreign)), CLAUDE)
     content = orjson.loads(answer.body)["messages"][1]["content"]
     assert content[:2] == [
         {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "proof"}}},

@@ -12,6 +12,7 @@ from google.genai import types as genai
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from turnout_sidecar import failures
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire.canonical import (
     Answer,
@@ -201,7 +202,9 @@ def test_any_way_of_cutting_the_bytes_gives_the_same_events(name: str) -> None:
 
 
 def test_a_list_in_the_place_of_a_stream_is_read_too() -> None:
-    answer = whole(read([(TRANSCRIPTS / "list.json").read_bytes()]))
+    body = (TRANSCRIPTS / "list.json").read_bytes()
+    answer = whole(read([body]))
+    assert OUTBOUND.read_answer(body) == answer
     assert answer.parts == (Text('a } in "[text\\" { und Ende'),)
     assert (answer.finish, answer.usage) == ("length", Usage(input=3, output=5))
 
@@ -251,12 +254,16 @@ def test_an_error_tells_its_word_and_when_to_come_back() -> None:
         said = OUTBOUND.read_error(429, body)
         assert (said.code, said.type, said.message) == ("RESOURCE_EXHAUSTED", "rate_limit_error", "slow down")
         assert said.retry_after == 34.5
+        assert failures.of_status(429, {}, said, "gemini/flash", 0).retry_after == 34.5
+        assert failures.of_status(429, {"retry-after": "2"}, said, "gemini/flash", 0).retry_after == 2
 
 
 def test_a_key_that_is_not_valid_is_no_mistake_of_the_caller() -> None:
     error = {"code": 400, "message": "no", "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}
     said = OUTBOUND.read_error(400, orjson.dumps({"error": error}))
     assert (said.code, said.type) == ("invalid_api_key", "authentication_error")
+    failure = failures.of_status(400, {}, said, "gemini/flash", 0)
+    assert (failure.error.status, failure.error.code) == (502, "upstream_refused")
 
 
 JSON = st.recursive(

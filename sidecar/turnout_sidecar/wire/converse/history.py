@@ -31,6 +31,8 @@ from turnout_sidecar.wire.support import Untranslatable
 
 _INSTRUCTIONS: Final = ("system", "developer")
 _NAMELESS: Final = "unnamed"
+_FOREIGN: Final = (OF_GEMINI, "responses:")
+"""Marks of signatures that only their own provider takes."""
 _Wire = dict[str, Any]
 
 
@@ -118,13 +120,13 @@ class _Writer:
                 return self._result(part)
 
     def _thought(self, part: Thinking) -> _Wire | None:
-        if self._thinking and part.redacted is not None:
-            return {"reasoningContent": {"redactedContent": part.redacted}}
-        signature = part.signature
-        if not self._thinking or not signature or signature.startswith(OF_GEMINI):
+        proof = part.redacted or part.signature
+        if not self._thinking or not proof or proof.startswith(_FOREIGN):
             self._history.lost.add("messages (thinking)")
             return None
-        return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": signature}}}
+        if part.redacted:
+            return {"reasoningContent": {"redactedContent": proof}}
+        return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": proof}}}
 
     def _result(self, part: ToolResult) -> _Wire:
         content = [

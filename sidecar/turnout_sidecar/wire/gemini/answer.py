@@ -11,14 +11,12 @@ from typing import Any, Final
 
 from turnout_sidecar.wire import lenient
 from turnout_sidecar.wire.canonical import (
-    Answer,
     ArgumentsDelta,
     Ended,
     Event,
     Failed,
     Finished,
     FinishReason,
-    NotAnAnswer,
     PartEnded,
     Reported,
     Started,
@@ -27,7 +25,6 @@ from turnout_sidecar.wire.canonical import (
     ThinkingSigned,
     ToolCallStarted,
 )
-from turnout_sidecar.wire.gather import Gathered
 from turnout_sidecar.wire.gemini.errors import error_of, status_of
 from turnout_sidecar.wire.gemini.logprobs import read_logprobs
 from turnout_sidecar.wire.gemini.signatures import marked
@@ -55,17 +52,6 @@ def finish_of(raw: str, *, calls: bool) -> FinishReason:
     """What a finishReason means. `calls`: the answer calls tools."""
     reason = _REASONS.get(raw, "other")
     return "tool_calls" if calls and reason in ("stop", "other") else reason
-
-
-def read_answer(body: bytes) -> Answer:
-    """A whole answer. Raises NotAnAnswer."""
-    reading = Reading()
-    gathered = Gathered()
-    gathered.feed(reading.piece(body))
-    if not reading.finished:
-        raise NotAnAnswer("the reply holds no answer")
-    gathered.feed(reading.end())
-    return gathered.answer()
 
 
 class Reading:

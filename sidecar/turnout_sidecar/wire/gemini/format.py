@@ -3,10 +3,9 @@
 from typing import Final
 
 from turnout_sidecar.wire.formats import Outbound
-from turnout_sidecar.wire.gemini.answer import read_answer
 from turnout_sidecar.wire.gemini.errors import read_error
 from turnout_sidecar.wire.gemini.request import write_request
-from turnout_sidecar.wire.gemini.stream import StreamReader
+from turnout_sidecar.wire.gemini.stream import StreamReader, read_answer
 from turnout_sidecar.wire.gemini.support import SUPPORT, TITLE
 
 __all__ = ["OUTBOUND", "SUPPORT"]

@@ -1,13 +1,14 @@
 """Gemini's streams: server-sent events, and the list of JSON objects of a server that knows nothing of `alt=sse`.
 
-Which of the two it is shows in the first byte. `Ended` is told where a reason for the end was, and where nothing is left over
-of the bytes: a stream that broke off has neither.
+Which of the two it is shows in the first byte; a whole answer is a list of one. `Ended` is told where a reason for the end was,
+and where nothing is left over of the bytes: a stream that broke off has neither.
 """
 
 import re
 from typing import Final
 
-from turnout_sidecar.wire.canonical import Event, NotAnAnswer, Pinged
+from turnout_sidecar.wire.canonical import Answer, Event, NotAnAnswer, Pinged
+from turnout_sidecar.wire.gather import Gathered
 from turnout_sidecar.wire.gemini.answer import Reading
 from turnout_sidecar.wire.sse import DEFAULT_LIMIT, SseEvent, SseEventTooLarge, SseParser
 
@@ -16,6 +17,15 @@ _BOM: Final = b"\xef\xbb\xbf"
 _OUTSIDE: Final = re.compile(rb'["{}]')
 _INSIDE: Final = re.compile(rb'\\|"')
 _DONE: Final = b"[DONE]"
+
+
+def read_answer(body: bytes) -> Answer:
+    """A whole answer, also one that is told in a list of pieces. Raises NotAnAnswer."""
+    reader = StreamReader()
+    gathered = Gathered()
+    gathered.feed(reader.feed(body))
+    gathered.feed(reader.finish())
+    return gathered.answer()
 
 
 class StreamReader:
