@@ -1,12 +1,15 @@
 """Streams that the gateway writes in the Responses API: what the official client makes of them, strictly."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import httpx2
 import openai
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openai import OpenAI
 from openai.types.responses import ParsedResponse, Response, ResponseStreamEvent
 from pydantic import TypeAdapter
@@ -98,12 +101,28 @@ def events_in(stream: bytes) -> list[dict[str, Any]]:
     return events
 
 
-def client(stream: bytes) -> OpenAI:
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=stream)
+class Answering(httpx2.BaseTransport):
+    """Answers every call with the stream that was put there."""
 
-    http = openai.DefaultHttpxClient(transport=httpx2.MockTransport(answer))
+    stream = b""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=self.stream)
+
+
+ANSWERING = Answering()
+
+
+@cache
+def the_client() -> OpenAI:
+    """One for all, since making one is slow."""
+    http = openai.DefaultHttpxClient(transport=ANSWERING)
     return OpenAI(api_key="k", base_url="http://127.0.0.1/v1", http_client=http, max_retries=0)
+
+
+def client(stream: bytes) -> OpenAI:
+    ANSWERING.stream = stream
+    return the_client()
 
 
 def accumulated(stream: bytes) -> ParsedResponse[Any]:
@@ -299,6 +318,38 @@ def test_what_is_read_can_be_written(path: Any) -> None:
     written = events_in(write(events))
     ended = any(isinstance(event, Ended | Failed) for event in events)
     assert (written[-1]["type"] in ("response.completed", "response.incomplete", "response.failed")) == ended
+
+
+INDEX = st.integers(0, 3)
+WORDS = st.text(max_size=3)
+LOGPROBS = (
+    st.none() | st.just({"content": [{"token": "a", "logprob": -1}, 3, {}]}) | st.just([{"token": 3}]) | st.just("x")
+)
+EVENTS = st.one_of(
+    st.builds(Started, st.none() | WORDS, st.none() | WORDS, st.none() | st.integers(0, 9), st.none() | WORDS),
+    st.builds(TextDelta, INDEX, WORDS, LOGPROBS),
+    st.builds(RefusalDelta, INDEX, WORDS),
+    st.builds(ThinkingDelta, INDEX, WORDS, st.none() | WORDS),
+    st.builds(ThinkingSigned, INDEX, st.none() | WORDS, st.none() | WORDS),
+    st.builds(ArgumentsDelta, INDEX, WORDS),
+    st.builds(PartEnded, INDEX),
+    st.just(Pinged()),
+    st.builds(Reported, st.builds(Usage, st.none() | st.integers(0, 9), st.none() | st.integers(0, 9))),
+)
+CALLS = st.builds(ToolCallStarted, INDEX, WORDS, WORDS, st.none() | WORDS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(EVENTS | CALLS, max_size=12))
+def test_whatever_comes_in_whatever_order_is_a_strict_stream(events: list[Event]) -> None:
+    calls = [event.id for event in events if isinstance(event, ToolCallStarted)]
+    stream = write([*events, Finished("other"), Ended()])
+    told = events_in(stream)
+    added = [event for event in told if event["type"] == "response.output_item.added"]
+    done = [event for event in told if event["type"] == "response.output_item.done"]
+    assert sorted(event["output_index"] for event in added) == sorted(event["output_index"] for event in done)
+    if len(set(calls)) == len(calls):
+        accumulated(stream)
 
 
 def test_the_transcripts_are_what_the_client_knows() -> None:

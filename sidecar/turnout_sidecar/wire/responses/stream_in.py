@@ -61,6 +61,8 @@ class ResponsesReader:
     def _read(self, frames: list[SseEvent]) -> list[Event]:
         events: list[Event] = []
         for frame in frames:
+            if self._reading.ended:
+                break
             if frame.data is None:
                 events += [Pinged()] if frame.raw.startswith(b":") else []
             elif frame.data.strip() != _DONE:
@@ -75,7 +77,7 @@ class Reading:
         self._output = Output()
         self._started = False
         self._failed = False
-        self._ended = False
+        self.ended = False
         output = self._output
         self._takes: dict[str, Callable[[dict[str, Any]], None]] = {
             "response.output_item.added": output.added,
@@ -96,7 +98,7 @@ class Reading:
     def read(self, event: dict[str, Any], name: str = "") -> list[Event]:
         """The events that `event` brings. `name`: its type where it does not say one itself."""
         kind = lenient.text(event.get("type")) or name
-        if self._ended:
+        if self.ended:
             return []
         if kind in _TERMINAL:
             return self._terminal(event, kind)
@@ -127,7 +129,7 @@ class Reading:
 
     def _terminal(self, event: dict[str, Any], kind: str) -> list[Event]:
         response = lenient.mapping(event.get("response"))
-        self._ended = True
+        self.ended = True
         events = self._start(response)
         usage = read_usage(response.get("usage"))
         reported: list[Event] = [] if usage is None else [Reported(usage)]

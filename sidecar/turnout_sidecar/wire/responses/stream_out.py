@@ -108,6 +108,7 @@ class ResponsesWriter:
             case ThinkingSigned(index, signature, redacted, item):
                 self._thought(index, item).sign(signature, redacted)
             case ToolCallStarted(index):
+                self._close_part(index)
                 self._close_message()
                 own = made_id("fc_", self._shape.id, len(self._output))
                 self._parts[index] = CallItem(self._emit, own, self._output, event)
@@ -116,9 +117,7 @@ class ResponsesWriter:
                 if isinstance(call, CallItem):
                     call.grow(text)
             case PartEnded(index):
-                part = self._parts.pop(index, None)
-                if part is not None:
-                    part.close("completed")
+                self._close_part(index)
             case _:
                 pass
 
@@ -126,6 +125,7 @@ class ResponsesWriter:
         part = self._parts.get(index)
         if isinstance(part, WordsPart):
             return part
+        self._close_part(index)
         if self._message is None:
             own = made_id("msg_", self._shape.id, len(self._output))
             self._message = MessageItem(self._emit, own, self._output)
@@ -136,10 +136,16 @@ class ResponsesWriter:
         part = self._parts.get(index)
         if isinstance(part, ThoughtItem):
             return part
+        self._close_part(index)
         self._close_message()
         own = item if item is not None and item.startswith("rs_") else made_id("rs_", self._shape.id, len(self._output))
         self._parts[index] = thought = ThoughtItem(self._emit, own, self._output)
         return thought
+
+    def _close_part(self, index: int) -> None:
+        part = self._parts.pop(index, None)
+        if part is not None:
+            part.close("completed")
 
     def _close_message(self, status: str = "completed") -> None:
         """The message and what is open in it."""
