@@ -1,0 +1,129 @@
+"""A world for each protocol that can be spoken to: its simulated provider, strict as the real one, and a gateway before it.
+
+What calls come in is in `pair_clients.py`. Everything is in this process and really listens; `World.last` is what telemetry was
+told of the last call, `World.calls` what reached the provider.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+import orjson
+from aiohttp import web
+
+from gateway_rig import a_client, a_gateway, a_model, a_provider, a_route, a_rule, a_snapshot, until
+from turnout_contract.snapshot import model as snap
+from turnout_sidecar.exchange.call import Exchange, Stage
+from turnout_sidecar.ports.secrets import FakeSecrets, Secret
+from turnout_sidecar.ports.telemetry import FakeTelemetry
+from turnout_sidecar.server import Gateway
+from turnout_sidecar.simulator.server import Simulator
+from turnout_sidecar.simulator.settings import SimulatorSettings
+
+MODEL = "assistant"
+THINKER = "thinker"
+KEY = "key-of-app"
+PRICE = snap.Price(input=1_000_000_000, output=3_000_000_000, cached_input=100_000_000)
+ABLE: tuple[Any, ...] = ("Chat", "Tools", "JSONSchema", "Vision", "Audio")
+RESPONDS: tuple[Any, ...] = ("Responses", "Tools", "JSONSchema", "Vision", "Audio")
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """How a provider is spoken to. `format` as the wire has it; `path` of its endpoint; `model` at the provider."""
+
+    name: str
+    format: str
+    protocol: str
+    simulated: str
+    path: str
+    model: str
+    capabilities: tuple[Any, ...] = ABLE
+    fields: dict[str, Any] = {}
+
+
+OUT: dict[str, Spoken] = {
+    each.name: each
+    for each in (
+        Spoken("chat", "chat", "OpenAI", "openai", "/v1", "gpt-large"),
+        Spoken("responses", "responses", "OpenAI", "openai", "/v1", "gpt-large", RESPONDS),
+        Spoken("anthropic", "messages", "Anthropic", "anthropic", "/v1", "claude-sonnet-4-5"),
+        Spoken("gemini", "gemini", "Gemini", "gemini", "/v1beta", "gemini-3-pro"),
+    )
+}
+
+
+class World:
+    """A gateway with two routes to one simulated provider: `assistant`, and `thinker` for a model that reasons."""
+
+    def __init__(self, out: Spoken, gateway: Gateway, provider: Simulator, port: int, telemetry: FakeTelemetry) -> None:
+        self.out = out
+        self.gateway = gateway
+        self.telemetry = telemetry
+        self.url = f"http://127.0.0.1:{gateway.port}"
+        self._provider = provider
+        self._port = port
+
+    async def faults(self, *lines: str) -> None:
+        """What goes wrong with the next calls of the provider."""
+        url = f"http://127.0.0.1:{self._port}/_faults"
+        async with aiohttp.ClientSession() as session, session.put(url, data="\n".join(lines)) as reply:
+            assert reply.status == 204, await reply.text()
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        """What reached the provider, as `GET /_calls` shows it."""
+        shown: list[dict[str, Any]] = self._provider.calls.shown()["calls"]
+        return shown
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The last body that reached the provider."""
+        body: dict[str, Any] = orjson.loads(self.calls[-1]["body"])
+        return body
+
+    @property
+    def last(self) -> Exchange:
+        """The last call that has ended."""
+        return self.telemetry.ended[-1]
+
+    async def ended(self, count: int = 1) -> Exchange:
+        """The call that was to be the last of so many, as soon as it has ended."""
+        await until(lambda: len(self.telemetry.ended) >= count)
+        return self.last
+
+
+def a_world_snapshot(out: Spoken, port: int, **fields: Any) -> snap.Snapshot:
+    """The snapshot that a world runs on."""
+    model = a_model(out.model, capabilities=out.capabilities, price=PRICE)
+    thinker = a_model(f"{out.model}-thinking", capabilities=(*out.capabilities, "Reasoning"), price=PRICE)
+    named = {"api_key": snap.SecretFile("one", "apiKey"), **out.fields}
+    provider = a_provider("one", model, thinker, port=port, protocol=out.protocol, **named)
+    provider = msgspec.structs.replace(provider, endpoint=f"http://127.0.0.1:{port}{out.path}")
+    routes = [a_route(MODEL, a_rule(f"one/{model.name}"), **fields)]
+    routes.append(a_route(THINKER, a_rule(f"one/{thinker.name}"), **fields))
+    return a_snapshot(*routes, providers=[provider], gateway=snap.Gateway(clients=(a_client(),)))
+
+
+@asynccontextmanager
+async def a_world(
+    out: Spoken, *, cache: Stage | None = None, tokens_per_second: float = 0, **fields: Any
+) -> AsyncIterator[World]:
+    """One; `fields` of its routes."""
+    settings = SimulatorSettings(
+        protocol=out.simulated, api_key=Secret(b"sk-provider"), tokens_per_second=tokens_per_second
+    )
+    simulator = Simulator(settings)
+    runner = web.AppRunner(simulator.app(), handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    secrets = FakeSecrets({"one": {"apiKey": b"sk-provider"}, "app": {"key": KEY.encode()}})
+    telemetry = FakeTelemetry()
+    snapshot = a_world_snapshot(out, port, **fields)
+    try:
+        async with a_gateway(snapshot, secrets=secrets, telemetry=telemetry, cache=cache) as gateway:
+            yield World(out, gateway, simulator, port, telemetry)
+    finally:
+        await runner.cleanup()
