@@ -8,6 +8,7 @@ import uvloop
 
 from turnout_contract import durations
 from turnout_sidecar.ports.secrets import Secret
+from turnout_sidecar.simulator.faults import KNOWN
 from turnout_sidecar.simulator.server import DIALECTS, UnknownProtocol, serve
 from turnout_sidecar.simulator.settings import SimulatorSettings
 
@@ -27,8 +28,25 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-@click.command("simulate-provider")
-@click.option("--protocol", default="openai", show_default=True, help=f"One of: {', '.join(sorted(DIALECTS))}.")
+_HELP = f"""Simulate a provider until Ctrl-C or SIGTERM.
+
+Answers depend on nothing but the request and the seed; requests are refused as strictly as the real provider refuses them. A
+tool is called where the question says "call NAME", and two where it says "both" or "twice". What is to go wrong is asked for
+in a header, `x-simulate: status=429,retry_after=1`, or prescribed for the next calls by PUT /_faults, a line each.
+
+There is: {KNOWN}.
+
+GET /_calls shows what came.
+"""
+
+
+@click.command("simulate-provider", help=_HELP)
+@click.option(
+    "--protocol",
+    default="openai",
+    show_default=True,
+    help=f"One of: {', '.join(sorted(DIALECTS))}. OpenAI's is chat, responses and embeddings.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), required=True)
 @click.option("--latency", type=_Duration(), default="0ms", show_default=True, help="Before the first byte.")
@@ -38,7 +56,11 @@ class _Duration(click.ParamType[float]):
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Other answers and other failures.")
 @click.option("--models", default="", help="Comma-separated; absent: any name is taken.")
-@click.option("--api-key", envvar="TURNOUT_SIMULATOR_KEY", help="Absent: any credentials are taken.")
+@click.option(
+    "--api-key",
+    envvar="TURNOUT_SIMULATOR_KEY",
+    help="Absent: any credentials are taken. For bedrock AKID:SECRET, with which signatures are checked.",
+)
 def command(
     protocol: str,
     host: str,
@@ -50,7 +72,7 @@ def command(
     models: str,
     api_key: str | None,
 ) -> None:
-    """Simulate a provider until Ctrl-C or SIGTERM."""
+    """Simulate a provider; `_HELP` is what the command says of itself."""
     settings = SimulatorSettings(
         protocol=protocol,
         host=host,
@@ -75,7 +97,9 @@ async def _until_stopped(settings: SimulatorSettings) -> None:
     task = asyncio.ensure_future(serve(settings))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
-    click.echo(f"simulating {settings.protocol} on http://{settings.host}:{settings.port}/v1")
+    if settings.protocol in DIALECTS:
+        base = DIALECTS[settings.protocol]().base
+        click.echo(f"simulating {settings.protocol} on http://{settings.host}:{settings.port}{base}")
     try:
         await task
     except asyncio.CancelledError:

@@ -55,6 +55,8 @@ _LOWEST_SERVER_ERROR: Final = 500
 class Anthropic:
     """See `dialect.Dialect`."""
 
+    base = ""
+
     def __init__(self) -> None:
         self._cache = PromptCache()
 

@@ -34,6 +34,8 @@ _TOO_MANY: Final = 429
 class Azure:
     """See `dialect.Dialect`."""
 
+    base = ""
+
     def __init__(self) -> None:
         self._cache = PromptCache()
         self._responses = Responses(self._cache)

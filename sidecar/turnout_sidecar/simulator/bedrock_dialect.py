@@ -58,6 +58,8 @@ _LOWEST_SERVER_ERROR: Final = 500
 class Bedrock:
     """See `dialect.Dialect`."""
 
+    base = ""
+
     def __init__(self) -> None:
         self._cache = PromptCache()
 

@@ -90,6 +90,10 @@ class Dialect(Protocol):
     """A provider's protocol."""
 
     @property
+    def base(self) -> str:
+        """The path that a client's base URL ends with."""
+
+    @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What is served."""
 

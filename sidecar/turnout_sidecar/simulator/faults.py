@@ -1,12 +1,12 @@
 """What goes wrong on purpose: drawn by a rate, or asked for by a request in its header `x-simulate`.
 
-`x-simulate: status=429,retry_after=1` answers with that error; `hang=headers|first-token|middle` stops there for ever;
-`cut=N` cuts the connection after N frames of a stream or N bytes of a body; `latency=200ms` replaces the latency; `drip=1s`
-sends the reply in as many pieces as that time has milliseconds (0ms: byte by byte at once). In the middle of a stream stand
-`malformed` an event that means nothing, `oversized=N` one of N bytes of text, `error-event` an error after which nothing
-comes; `no-end` leaves out what tells that a stream is whole. A body is then no JSON, has N blanks more, is an error with
-status 200, or lacks its last byte. `usage=none|zero|wrong` is about the usage that is told. What is drawn by the rate depends
-on the seed and on the number of the call, so that a retry is another draw, and a run repeats.
+`status=429,retry_after=1` answers with that error; `hang=headers|first-token|middle` stops there for ever; `cut=N` cuts the
+connection after N frames of a stream or N bytes of a body; `latency=200ms` replaces the latency; `drip=1s` sends the reply in
+as many pieces as that time has milliseconds (0ms: byte by byte at once). In the middle of a stream stand `malformed` an event
+that means nothing, `oversized=N` one of N bytes of text, `error-event` an error after which nothing comes; `no-end` leaves
+out what tells that a stream is whole. A body is then but its first half, has N blanks more, is an error with status 200, or
+lacks its last byte. `usage=none|zero|wrong` is about the usage that is told. What is drawn by the rate depends on the seed
+and on the number of the call, so that a retry is another draw, and a run repeats.
 """
 
 from typing import Final, Literal, get_args
@@ -127,7 +127,7 @@ def _spoil_body(reply: Reply, fault: Fault, error: Reply) -> Reply:
         reply = msgspec.structs.replace(error, status=reply.status)
     body = reply.body
     if fault.malformed:
-        body = body[: len(body) // 2] + b"}{" + body[len(body) // 2 :]
+        body = body[: len(body) // 2]
     if fault.oversized is not None:
         body += b" " * fault.oversized
     if fault.no_end:

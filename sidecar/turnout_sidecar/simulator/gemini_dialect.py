@@ -54,6 +54,8 @@ Parts = list[dict[str, Any]]
 class Gemini:
     """See `dialect.Dialect`."""
 
+    base = ""
+
     def __init__(self) -> None:
         self._cache = PromptCache()
 

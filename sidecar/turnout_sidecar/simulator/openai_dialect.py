@@ -32,6 +32,8 @@ def _show_model(asked: Asked) -> Reply:
 class OpenAI:
     """See `dialect.Dialect`."""
 
+    base = "/v1"
+
     def __init__(self) -> None:
         self._cache = PromptCache()
         self._responses = Responses(self._cache)
