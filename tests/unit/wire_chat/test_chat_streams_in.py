@@ -213,11 +213,14 @@ def test_an_id_that_is_said_again_or_anew_without_a_name_is_the_same_call() -> N
     assert len([event for event in found if isinstance(event, ToolCallStarted)]) == 1
 
 
-def test_a_call_that_goes_on_after_it_was_over_is_no_answer() -> None:
+def test_calls_that_come_side_by_side_are_told_apart() -> None:
     one, two = ({"index": place, "id": f"c{place}", "function": {"name": "t"}} for place in (0, 1))
-    late = {"index": 0, "function": {"arguments": "{}"}}
-    with pytest.raises(NotAnAnswer):
-        read(delta(tool_calls=[one, two]), delta(tool_calls=[late]))
+    late = [{"index": place, "function": {"arguments": f"[{place}]"}} for place in (0, 1)]
+    found = read(delta(tool_calls=[one, two]), delta(tool_calls=late))
+    assert [event for event in found if isinstance(event, ArgumentsDelta)] == [
+        ArgumentsDelta(0, "[0]"),
+        ArgumentsDelta(1, "[1]"),
+    ]
 
 
 def test_pitfall_04_calls_after_thoughts_are_kept() -> None:

@@ -233,9 +233,7 @@ class StreamReader:
             self._open_call(call, name, data)
         text = call.waiting + arguments(said.get("arguments"))
         call.waiting = ""
-        if text and call.part is not None:
-            if call.part != self._open:
-                raise NotAnAnswer("a call of a tool goes on after it was over")
+        if text and call.part is not None:  # also of a call that is not the last one: calls may come side by side
             self._events.append(ArgumentsDelta(call.part, text))
 
     def _wait(self, call: _Call, text: str) -> None:
