@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from turnout_sidecar.exchange.errors import CallError
@@ -192,6 +194,53 @@ def test_parts_whose_pieces_are_mixed_lose_nothing() -> None:
     ]
     inputs = [block.input for block in message(write(events)).content if block.type == "tool_use"]
     assert inputs == [{"a": 1}, {"b": 2}]
+
+
+INDEX = st.integers(0, 2)
+WORDS = st.sampled_from(["", "a", "ü"])
+EVENTS = st.lists(
+    st.builds(TextDelta, INDEX, WORDS)
+    | st.builds(RefusalDelta, INDEX, WORDS)
+    | st.builds(ThinkingDelta, INDEX, WORDS)
+    | st.builds(ThinkingSigned, INDEX, WORDS, WORDS)
+    | st.builds(ToolCallStarted, INDEX, st.sampled_from(["", "c"]), WORDS)
+    | st.builds(ArgumentsDelta, INDEX, st.sampled_from(["", "[", "1"]))
+    | st.builds(PartEnded, INDEX)
+    | st.builds(Finished, st.sampled_from(["stop", "length", "tool_calls"]))
+    | st.just(Pinged()),
+    max_size=12,
+)
+
+
+@given(EVENTS)
+@settings(deadline=None)
+def test_whatever_comes_in_whatever_order_each_piece_has_a_block_of_its_kind(events: list[Event]) -> None:
+    kinds: dict[int, str] = {}
+    closed: set[int] = set()
+    text = ""
+    for frame in frames(write([Started(), *events, Ended()])):
+        index = frame.get("index", -1)
+        if frame["type"] == "content_block_start":
+            assert index == len(kinds)
+            assert set(kinds) == closed
+            kinds[index] = frame["content_block"]["type"]
+        elif frame["type"] == "content_block_stop":
+            assert index in kinds
+            assert index not in closed
+            closed.add(index)
+        elif frame["type"] == "content_block_delta":
+            assert kinds[index] == KIND_OF[frame["delta"]["type"]]
+            text += frame["delta"].get("text", "")
+    assert set(kinds) == closed
+    assert text == "".join(event.text for event in events if isinstance(event, TextDelta | RefusalDelta))
+
+
+KIND_OF = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "thinking",
+    "input_json_delta": "tool_use",
+}
 
 
 def test_a_refusal_is_text_and_said_to_be_one() -> None:

@@ -4,6 +4,7 @@
 and the usage of all, then `message_stop`. Rules:
 - one block is open at a time; blocks are numbered from 0 without gaps, whatever the parts' numbers are;
 - a block is opened by its first piece: a part that brings none is no block, and there is no empty text;
+- what comes late for a call or a thought whose block is closed goes out under its number; late text is a block of its own;
 - why it ended and the usage go out together at the end, since other formats tell usage after the finish;
 - where there is no event for something before the message has begun (a sign of life), a comment is sent.
 """
@@ -53,7 +54,7 @@ class MessagesWriter:
         self._start: Started | None = None  # held for the rest of its batch, which may tell usage
         self._begun = False
         self._blocks = 0
-        self._places: dict[int, int] = {}  # the block that a part has, or had
+        self._places: dict[int, tuple[int, str]] = {}  # the block that a part has, or had, and its type
         self._open: int | None = None  # the part whose block is open
         self._calls = False
         self._usage: Usage | None = None
@@ -111,7 +112,7 @@ class MessagesWriter:
             name = signed_ids.join(event.id, event.signature)
             self._open_block(event.index, {"type": "tool_use", "id": name, "name": event.name, "input": {}}, out)
         elif isinstance(event, ArgumentsDelta):
-            if event.text and event.index in self._places:
+            if event.text and self._is(event.index, "tool_use"):
                 self._more(event.index, {"type": "input_json_delta", "partial_json": event.text}, out)
         elif isinstance(event, PartEnded) and self._open == event.index:
             self._close(out)
@@ -121,28 +122,32 @@ class MessagesWriter:
             self._open_block(event.index, {"type": "redacted_thinking", "data": event.redacted}, out)
             self._close(out)
         elif event.signature:
-            if event.index not in self._places:
+            if not self._is(event.index, "thinking"):
                 self._open_block(event.index, _THINKING, out)
             self._more(event.index, {"type": "signature_delta", "signature": event.signature}, out)
 
+    def _is(self, part: int, kind: str) -> bool:
+        place = self._places.get(part)
+        return place is not None and place[1] == kind
+
     def _delta(self, part: int, block: dict[str, Any], delta: dict[str, Any], out: list[bytes]) -> None:
-        if self._open != part:
+        if self._open != part or not self._is(part, block["type"]):
             self._open_block(part, block, out)
         self._more(part, delta, out)
 
     def _more(self, part: int, delta: dict[str, Any], out: list[bytes]) -> None:
-        out.append(_frame("content_block_delta", index=self._places[part], delta=delta))
+        out.append(_frame("content_block_delta", index=self._places[part][0], delta=delta))
 
     def _open_block(self, part: int, block: dict[str, Any], out: list[bytes]) -> None:
         self._close(out)
         self._open = part
-        self._places[part] = self._blocks
+        self._places[part] = (self._blocks, block["type"])
+        out.append(_frame("content_block_start", index=self._blocks, content_block=block))
         self._blocks += 1
-        out.append(_frame("content_block_start", index=self._places[part], content_block=block))
 
     def _close(self, out: list[bytes]) -> None:
         if self._open is not None:
-            out.append(_frame("content_block_stop", index=self._places[self._open]))
+            out.append(_frame("content_block_stop", index=self._places[self._open][0]))
             self._open = None
 
     def _begin(self, out: list[bytes]) -> None:
