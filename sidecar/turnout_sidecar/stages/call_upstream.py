@@ -28,8 +28,9 @@ from turnout_sidecar.sizes import input_tokens
 from turnout_sidecar.upstream_call import returned_headers, upstream_request
 from turnout_sidecar.usage_option import UsageOption
 from turnout_sidecar.ways import Way, askable, said_in_stream, way_to
-from turnout_sidecar.wire.canonical import NotAnAnswer
+from turnout_sidecar.wire.canonical import Failed, NotAnAnswer
 from turnout_sidecar.wire.messages.count_tokens import write_count
+from turnout_sidecar.wire.responses.errors import FailedAnswer
 from turnout_sidecar.wire.support import Untranslatable
 
 CONNECT_SECONDS = 5.0
@@ -169,6 +170,8 @@ class CallUpstream:
             usage = facts.usage
             if exchange.endpoint.operation != COUNT and (usage is None or usage.input is None or usage.output is None):
                 usage = complete(usage, exchange, whole.estimate())
+        except FailedAnswer as error:
+            return self._error(attempt, reply, Failed(error.error, error.status), error.usage)
         except NotAnAnswer as error:
             return failures.not_an_answer(attempt.name, str(error))
         attempt.response_model = facts.model
