@@ -25,6 +25,7 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 FIELD_MANAGER = "turnout"
 WORKLOAD_MANAGER = "turnout-operator"
+REQUEST_SECONDS = 10.0
 HTTP_BAD_REQUEST = 400
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -54,7 +55,7 @@ class Kube(Protocol):
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         content_type: str = "application/json",
-        seconds: float = 10.0,
+        seconds: float = REQUEST_SECONDS,
     ) -> Json:
         """Send it and return the answer. Raises ApiError. Blocks, for `seconds` at most."""
         ...
@@ -90,7 +91,7 @@ class ClusterKube:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         content_type: str = "application/json",
-        seconds: float = 10.0,
+        seconds: float = REQUEST_SECONDS,
     ) -> Json:
         """See `Kube.request`."""
         headers = {"accept": "application/json", **self._client.default_headers}
@@ -157,10 +158,12 @@ class AsyncKube:
         """See `Kube.request`; does not block."""
         return await self._in_thread(partial(self._kube.request, method, path, **options))
 
-    async def apply(self, path: str, body: Json, *, manager: str, force: bool = True) -> Json:
+    async def apply(
+        self, path: str, body: Json, *, manager: str, force: bool = True, seconds: float = REQUEST_SECONDS
+    ) -> Json:
         """Server-side apply. Raises ApiError (409 where another manager owns a field, or the uid is another)."""
         query = {"fieldManager": manager, "force": str(force).lower()}
-        return await self.request("PATCH", path, query=query, body=body, content_type=APPLY)
+        return await self.request("PATCH", path, query=query, body=body, content_type=APPLY, seconds=seconds)
 
     async def list_all(self, path: str, *, selector: str = "", chunk: int = 500) -> list[Json]:
         """Every object of a list, fetched in chunks. Raises ApiError (410 where the list went stale between two)."""

@@ -14,13 +14,14 @@ import msgspec
 
 from turnout_contract.api.meta import API_VERSION
 from turnout_contract.api.registry import KINDS
-from turnout_operator.kube import CONFLICT, FIELD_MANAGER, NOT_FOUND, ApiError, AsyncKube
+from turnout_operator.kube import CONFLICT, FIELD_MANAGER, NOT_FOUND, REQUEST_SECONDS, ApiError, AsyncKube
 
 RATE = 100.0
 BURST = 200
 WORKERS = 4
 FIRST_RETRY = 0.5
 MOST_RETRY = 30.0
+MOST_SECONDS = 60.0
 _INVALID = 422
 _log = logging.getLogger(__name__)
 
@@ -130,8 +131,11 @@ class StatusWriter:
             "metadata": {"name": write.name, "namespace": write.namespace, "uid": write.uid},
             "status": write.status,
         }
+        # What an object costs an API server is up to whoever wrote it: one that is slow is waited for longer the next time, since
+        # each try costs the server as much as the last.
+        seconds = min(REQUEST_SECONDS * 2.0 ** min(self._failures.get(write.key, 0), 30), MOST_SECONDS)
         try:
-            await self._kube.apply(path, body, manager=FIELD_MANAGER)
+            await self._kube.apply(path, body, manager=FIELD_MANAGER, seconds=seconds)
         except ApiError as error:
             self._failed(write, error)
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from turnout_operator.kube import ApiError, AsyncKube
+from turnout_operator.kube import ApiError, AsyncKube, Json
 from turnout_operator.kube_fake import FakeKube
 from turnout_operator.status import writer as module
 from turnout_operator.status.writer import StatusWriter, Write
@@ -19,12 +19,25 @@ def wanted(text: str) -> Write:
     return Write("ModelRoute", "team", "assistant", "uid-1", {"says": text})
 
 
+class TimedKube(FakeKube):
+    """Remembers for how long an answer was waited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def request(self, method: str, path: str, **options: Any) -> Json:
+        if method == "PATCH":
+            self.waits.append(options["seconds"])
+        return super().request(method, path, **options)
+
+
 class Bench:
     """A writer over an API server in memory that refuses the first write."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "FIRST_RETRY", 0.05)
-        self.kube = FakeKube()
+        self.kube = TimedKube()
         self.kube.objects[PATH] = {"metadata": {"name": "assistant", "uid": "uid-1", "resourceVersion": "1"}}
         self.leads = True
         self.refusals = 1
@@ -63,6 +76,23 @@ async def test_a_status_that_failed_is_written_again(monkeypatch: pytest.MonkeyP
     bench.writer.write(wanted("first"))
     await bench.until("retried", "written")
     assert bench.status == {"says": "first"}
+    running.cancel()
+
+
+async def test_an_answer_that_did_not_come_in_time_is_waited_for_longer_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else an object that is slow to write would be tried for ever, at the API server's cost."""
+    monkeypatch.setattr(module, "MOST_RETRY", 0.05)
+    bench = Bench(monkeypatch)
+    bench.refusals = 4
+    running = asyncio.create_task(bench.writer.run())
+    bench.writer.write(wanted("first"))
+    await bench.until("retried", "retried", "retried", "retried", "written")
+    assert bench.kube.waits == [10.0, 20.0, 40.0, 60.0, 60.0]
+    bench.writer.write(wanted("second"))
+    await bench.until("retried", "retried", "retried", "retried", "written", "written")
+    assert bench.kube.waits[-1] == 10.0
     running.cancel()
 
 
