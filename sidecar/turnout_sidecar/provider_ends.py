@@ -7,7 +7,8 @@ nothing else. Azure's two ways of addressing a model are in `azure_paths.py`.
 
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +16,9 @@ import msgspec
 
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.azure_paths import azure_address
+from turnout_sidecar.credentials.identities import Identities
+from turnout_sidecar.credentials.platform import NoIdentity
+from turnout_sidecar.credentials.signing import BearerSigner, LiveSecrets, RotatingSigner
 from turnout_sidecar.ports.secrets import Secrets
 from turnout_sidecar.ports.upstream import Target, TlsSettings, UpstreamRequest
 from turnout_sidecar.routing import ProviderEnd
@@ -38,14 +42,19 @@ class _Credentials(msgspec.Struct):
     """What a provider is told of who asks. `unusable`: why it cannot be."""
 
     headers: tuple[tuple[str, str], ...] = ()
-    hidden: tuple[str, ...] = ()
+    hidden: Iterable[str] = ()
     sign: Sign | None = None
     unusable: str | None = None
 
 
-def provider_end(provider: snap.Provider, secrets: Secrets, missing: set[str]) -> ProviderEnd:
+def provider_end(
+    provider: snap.Provider, secrets: Secrets, missing: set[str], identities: Identities | None = None
+) -> ProviderEnd:
     """Its end; names of files that are not there go into `missing`. Raises ValueError where its endpoint is no URL."""
-    credentials = _credentials(provider, secrets, missing)
+    if provider.identity is None:
+        credentials = _credentials(provider, secrets, missing)
+    else:
+        credentials = _identity(provider, provider.identity, identities)
     unusable = credentials.unusable
     if provider.protocol == "BedrockConverse" and not _has_extra():
         unusable = _NO_EXTRA
@@ -97,12 +106,34 @@ def _aws(provider: snap.Provider, keys: snap.AwsKeys, secrets: Secrets, missing:
     token = None if keys.session_token is None else _text(keys.session_token, secrets, missing)
     if identity is None or secret is None or (token is None and keys.session_token is not None):
         return _Credentials(unusable=_NO_CREDENTIALS)
-    try:
-        signer = importlib.import_module(_SIGNER).AwsSigner
-    except ImportError:
+    signer = _aws_signer()
+    if signer is None:
         return _Credentials(unusable=_NO_EXTRA)
     hidden = (secret, identity) if token is None else (secret, identity, token)
     return _Credentials((), hidden, signer(provider.region or "", identity, secret, token))
+
+
+def _aws_signer() -> Callable[[str, str, str, str | None], Sign] | None:
+    try:
+        found: Callable[[str, str, str, str | None], Sign] = importlib.import_module(_SIGNER).AwsSigner
+    except ImportError:
+        return None
+    return found
+
+
+def _identity(provider: snap.Provider, identity: snap.Identity, identities: Identities | None) -> _Credentials:
+    if identities is None:
+        return _Credentials(unusable="has no workload identity here")
+    try:
+        source = identities.source(identity, provider.region)
+    except NoIdentity as error:
+        return _Credentials(unusable=str(error))
+    if identity.type == "AWS":
+        signer = _aws_signer()
+        if signer is None:
+            return _Credentials(unusable=_NO_EXTRA)
+        return _Credentials((), LiveSecrets(source), RotatingSigner(source, partial(signer, provider.region or "")))
+    return _Credentials((), LiveSecrets(source), BearerSigner(source))
 
 
 def _text(file: snap.SecretFile, secrets: Secrets, missing: set[str]) -> str | None:

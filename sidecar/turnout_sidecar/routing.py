@@ -9,7 +9,7 @@ the wrong place is never a candidate, whatever the strategy. Rules:
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -39,7 +39,7 @@ class ProviderEnd(msgspec.Struct, frozen=True):
     path: str
     headers: tuple[tuple[str, str], ...]
     unusable: str | None = None
-    hidden: tuple[str, ...] = ()
+    hidden: Iterable[str] = ()
     sign: Callable[[UpstreamRequest], UpstreamRequest] | None = None
     address: Callable[[str, str], str] | None = None
 

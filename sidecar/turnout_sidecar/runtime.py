@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from turnout_contract.protocol import NackError
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.client_keys import KeyRing
+from turnout_sidecar.credentials.identities import Identities
 from turnout_sidecar.exchange.call import Caller
 from turnout_sidecar.matching import LiveRoute, RouteTable
 from turnout_sidecar.ports.secrets import Secrets
@@ -72,11 +73,13 @@ class Runtime:
         self._names: dict[frozenset[str] | None, tuple[str, ...]] = {}
 
     @classmethod
-    def build(cls, snapshot: snap.Snapshot, version: str, secrets: Secrets) -> "Runtime":
-        """Make it ready. Raises BuildError."""
+    def build(
+        cls, snapshot: snap.Snapshot, version: str, secrets: Secrets, identities: Identities | None = None
+    ) -> "Runtime":
+        """Make it ready; without `identities` no provider that needs one can be used. Raises BuildError."""
         errors: list[NackError] = []
         missing: set[str] = set()
-        ends = _ends(snapshot, secrets, missing, errors)
+        ends = _ends(snapshot, secrets, identities, missing, errors)
         routes = [_route(route, snapshot, ends, errors) for route in snapshot.routes]
         prompts = _prompts(snapshot, errors)
         keys = KeyRing(_client_keys(snapshot.gateway, secrets, missing))
@@ -126,7 +129,13 @@ def _caller(client: snap.Client) -> Caller:
 _Ends = dict[str, tuple[snap.Provider, ProviderEnd]]
 
 
-def _ends(snapshot: snap.Snapshot, secrets: Secrets, missing: set[str], errors: list[NackError]) -> _Ends:
+def _ends(
+    snapshot: snap.Snapshot,
+    secrets: Secrets,
+    identities: Identities | None,
+    missing: set[str],
+    errors: list[NackError],
+) -> _Ends:
     ends: _Ends = {}
     for provider in snapshot.providers:
         ref = f"ModelProvider/{provider.name}"
@@ -134,7 +143,7 @@ def _ends(snapshot: snap.Snapshot, secrets: Secrets, missing: set[str], errors: 
             errors.append(NackError(ref, "spec.protocol", f"{provider.protocol} is not spoken by this gateway"))
             continue
         try:
-            ends[provider.name] = (provider, provider_end(provider, secrets, missing))
+            ends[provider.name] = (provider, provider_end(provider, secrets, missing, identities))
         except ValueError as error:
             errors.append(NackError(ref, "spec.endpoint", str(error)))
     return ends

@@ -11,7 +11,7 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 from aiohttp import web
@@ -21,6 +21,7 @@ from turnout_contract.protocol import NackError
 from turnout_contract.snapshot import codec
 from turnout_contract.snapshot.model import Snapshot
 from turnout_sidecar import pipeline, reply
+from turnout_sidecar.credentials.identities import Identities
 from turnout_sidecar.endpoints import CHECKS, MODELS, SERVED
 from turnout_sidecar.exchange.call import Endpoint, Exchange, Proceed, Stage
 from turnout_sidecar.exchange.errors import CallError
@@ -82,6 +83,7 @@ class Gateway:
         clock: Clock | None = None,
         dice: Dice | None = None,
         ids: Callable[[], str] = request_id,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.settings = settings
         self.port = settings.port
@@ -90,6 +92,7 @@ class Gateway:
         self._telemetry = telemetry
         self._clock = clock if clock is not None else SystemClock()
         self._ids = ids
+        self._identities = Identities(upstream, self._clock, environment)
         self._budgets = RetryBudgets()
         self._in_flight = 0
         self._idle: asyncio.Future[None] | None = None
@@ -161,7 +164,8 @@ class Gateway:
         return self._swap(snapshot, version)
 
     def _swap(self, snapshot: Snapshot, version: str) -> tuple[str, ...]:
-        runtime = Runtime.build(snapshot, version, self._secrets)
+        runtime = Runtime.build(snapshot, version, self._secrets, self._identities)
+        self._identities.settle()
         self._budgets.keep(runtime.backends())
         self.runtime = runtime
         for changed in self._callbacks:
@@ -193,6 +197,7 @@ class Gateway:
             self._idle = asyncio.get_running_loop().create_future()
             await asyncio.wait([self._idle], timeout=limit_s)
         await self._front.close()
+        await self._identities.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self._in_flight += 1

@@ -126,10 +126,17 @@ class AwsKeys(msgspec.Struct, frozen=True):
     session_token: SecretFile | None = None
 
 
+class Identity(msgspec.Struct, frozen=True):
+    """The platform's identity for the gateway's pods. `audience` None: the platform's own."""
+
+    type: Literal["AWS", "Azure", "Google"]
+    audience: str | None = None
+
+
 class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
     """An endpoint with its models. Only accepted and resolved providers are in a snapshot.
 
-    At most one of `api_key` and `aws_keys`. `region`: of Bedrock; `api_version`: of Azure OpenAI.
+    At most one of `api_key`, `aws_keys` and `identity`. `region`: of Bedrock; `api_version`: of Azure OpenAI.
     """
 
     name: str
@@ -143,6 +150,7 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
     region: str | None = None
     api_version: str | None = None
     aws_keys: AwsKeys | None = None
+    identity: Identity | None = None
 
 
 class Backend(msgspec.Struct, frozen=True):
