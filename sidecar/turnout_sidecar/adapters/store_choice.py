@@ -10,9 +10,9 @@ then swaps, so no look-up waits for it; the old one is closed afterwards; secret
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -101,19 +101,19 @@ class StoreChoice:
         self._credentials = message
         self._choose()
 
-    async def get(self, partition: str, exact_key: str) -> Entry | None:
-        """See CacheStore."""
-        return await self._store().get(partition, exact_key)
+    def get(self, partition: str, exact_key: str) -> Coroutine[Any, Any, Entry | None]:
+        """See CacheStore. Like the two below, it hands on the store's own coroutine: a call has enough of them."""
+        return self._store().get(partition, exact_key)
 
-    async def search(
+    def search(
         self, partition: str, context_key: str, vector: Sequence[float] | np.ndarray, limit: int
-    ) -> list[Candidate]:
+    ) -> Coroutine[Any, Any, list[Candidate]]:
         """See CacheStore."""
-        return await self._store().search(partition, context_key, vector, limit)
+        return self._store().search(partition, context_key, vector, limit)
 
-    async def put(self, entry: Entry, vector: np.ndarray | None) -> None:
-        """See CacheStore. Returns at once."""
-        await self._store().put(entry, vector)
+    def put(self, entry: Entry, vector: np.ndarray | None) -> Coroutine[Any, Any, None]:
+        """See CacheStore. Never waits."""
+        return self._store().put(entry, vector)
 
     async def settled(self) -> None:
         """Wait until the store that is wanted is the one in use."""

@@ -80,8 +80,12 @@ class Keeper:
         """Keep the answer that a stream held, if it ended well and may be kept."""
         self._soon(exchange, plan, lambda: _collected(exchange, pieces), sum(map(len, pieces)))
 
+    def delays(self, keys: Keys) -> bool:
+        """Whether an answer to this very call waits to be kept."""
+        return (keys.partition, keys.exact) in self._plain
+
     async def hurry(self, keys: Keys) -> None:
-        """If this very answer waits, keep it now: it is asked for."""
+        """Keep it now: it is asked for."""
         waiting = self._plain.pop((keys.partition, keys.exact), None)
         if waiting is not None:
             await self._keep_one(waiting)

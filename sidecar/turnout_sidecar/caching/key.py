@@ -9,6 +9,7 @@ model's name is in it only as what it leads to (rule and backends); so are sensi
 for such calls alone, and the guardrails' digest. Pure.
 """
 
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -37,10 +38,13 @@ class Keys(msgspec.Struct, frozen=True):
 def partition_of(namespace: str, route: str, caller: Caller, scope: str) -> Partition | None:
     """Who may share answers with this caller; None: nobody, since it is not known who calls."""
     if scope == "Namespace":
-        return Partition(namespace, route, namespace_scope())
+        return _partition(namespace, route, namespace_scope())
     if scope == "Team":
-        return Partition(namespace, route, team_scope(caller.team))
-    return None if caller.user is None else Partition(namespace, route, user_scope(caller.team, caller.user))
+        return _partition(namespace, route, team_scope(caller.team))
+    return None if caller.user is None else _partition(namespace, route, user_scope(caller.team, caller.user))
+
+
+_partition = lru_cache(maxsize=1024)(Partition)
 
 
 def keys_of(exchange: Exchange, route: snap.Route, rule: snap.Rule, partition: Partition) -> Keys:

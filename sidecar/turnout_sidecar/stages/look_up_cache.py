@@ -47,7 +47,6 @@ class _Call(msgspec.Struct, frozen=True):
     keys: Keys
     policy: snap.Cache
     semantic: bool
-    makers: frozenset[str]
 
 
 class LookUpCache:
@@ -114,7 +113,8 @@ class LookUpCache:
         return found, vector
 
     async def _get(self, keys: Keys) -> Entry | None:
-        await self.keeper.hurry(keys)
+        if self.keeper.delays(keys):
+            await self.keeper.hurry(keys)
         return await self._store.get(keys.partition, keys.exact)
 
     async def _near(
@@ -148,7 +148,10 @@ class LookUpCache:
     def _read(self, call: _Call, exchange: Exchange, entry: Entry, *, exact: bool) -> Kept | None:
         now, ttl = self._clock.unix_ns() / 1e9, call.policy.ttl_ms / 1000
         kept = read(entry, call.keys, exchange.endpoint.name, now_s=now, ttl_s=ttl, exact=exact)
-        return kept if kept is not None and kept.backend in call.makers else None
+        if kept is None:
+            return None
+        makers = exchange.live_rule.eligible(exchange.needs, exchange.sensitivity)
+        return kept if any(backend.name == kept.backend for backend in makers) else None
 
     def _hit(self, exchange: Exchange, kept: Kept) -> Response:
         exchange.response_backend = kept.backend
@@ -203,8 +206,7 @@ def _call(exchange: Exchange) -> _Call | None:
         exchange.cache_reason = "not-cacheable"
         return None
     keys = keys_of(exchange, route, rule, partition)
-    makers = frozenset(backend.name for backend in exchange.live_rule.eligible(exchange.needs, exchange.sensitivity))
-    return _Call(keys, policy, _semantic(body, keys, policy), makers)
+    return _Call(keys, policy, _semantic(body, keys, policy))
 
 
 def _semantic(body: dict[str, Any], keys: Keys, policy: snap.Cache) -> bool:
