@@ -4,13 +4,21 @@ A provider that is not accepted is not in the snapshot; routes that name it say 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
 from turnout_contract import money
 from turnout_contract.api import conditions
-from turnout_contract.api.provider import AwsKeys, Credentials, Model, ModelProviderSpec, Price, Tls
+from turnout_contract.api.provider import (
+    AwsKeys,
+    Credentials,
+    Model,
+    ModelProviderSpec,
+    Price,
+    Tls,
+    WorkloadIdentity,
+)
 from turnout_contract.api.references import ModelRef, SecretRef
 from turnout_contract.api.registry import TypedObject
 from turnout_contract.snapshot import model as snapshot
@@ -46,7 +54,7 @@ def compile_providers(objects: Sequence[TypedObject], broken: Sequence[Broken], 
         found.refused[item.name] = conditions.INVALID
     for obj in objects:
         assert isinstance(obj.spec, ModelProviderSpec)  # noqa: S101 - the caller sorted by kind
-        problems = [*unsupported(obj), *_not_allowed(obj.spec, defaults)]
+        problems = [*unsupported(obj), *_not_allowed(obj.spec, defaults), *_out_of_place(obj.spec)]
         found.verdicts.append(verdict(obj, refused=problems))
         if problems:
             found.refused[obj.name] = problems[0].reason
@@ -67,6 +75,29 @@ def _not_allowed(spec: ModelProviderSpec, defaults: Defaults) -> list[Problem]:
     return []
 
 
+_SPOKEN_ON: Final[dict[str, tuple[str, ...]]] = {
+    "AWS": ("BedrockConverse",),
+    "Azure": ("AzureOpenAI",),
+    "Google": ("Gemini", "OpenAI"),  # Vertex AI speaks both
+}
+
+
+def _out_of_place(spec: ModelProviderSpec) -> list[Problem]:
+    """An identity that its provider could do nothing with."""
+    identity = (spec.credentials or Credentials()).workload_identity
+    if not identity:
+        return []
+    path = "spec.credentials.workloadIdentity"
+    problems = []
+    if spec.protocol not in _SPOKEN_ON[identity.type]:
+        where = " and ".join(_SPOKEN_ON[identity.type])
+        problems.append(Problem(conditions.INVALID, f"{path}.type: {identity.type} goes with protocol {where}"))
+    if identity.type == "AWS" and identity.audience:
+        why = "the token of AWS already has one; leave it out"
+        problems.append(Problem(conditions.INVALID, f"{path}.audience: {why}"))
+    return problems
+
+
 def _provider(name: str, spec: ModelProviderSpec) -> snapshot.Provider:
     tls, credentials = spec.tls or Tls(), spec.credentials or Credentials()
     return snapshot.Provider(
@@ -85,6 +116,7 @@ def _provider(name: str, spec: ModelProviderSpec) -> snapshot.Provider:
         region=spec.aws.region if spec.aws else None,
         api_version=spec.azure.api_version if spec.azure else None,
         aws_keys=_aws_keys(credentials.aws) if credentials.aws else None,
+        identity=_identity(credentials.workload_identity) if credentials.workload_identity else None,
     )
 
 
@@ -95,6 +127,10 @@ def _aws_keys(keys: AwsKeys) -> snapshot.AwsKeys:
     return snapshot.AwsKeys(
         file(keys.access_key_id_ref), file(keys.secret_access_key_ref), secret_file(keys.session_token_ref)
     )
+
+
+def _identity(identity: WorkloadIdentity) -> snapshot.Identity:
+    return snapshot.Identity(identity.type, identity.audience or None)
 
 
 def _model(model: Model) -> snapshot.Model:

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from turnout_contract.api import conditions
 from turnout_contract.api.cache import CachePolicySpec
 from turnout_contract.api.gateway import ModelGatewaySpec
-from turnout_contract.api.provider import Credentials, ModelProviderSpec, ProviderLimits
+from turnout_contract.api.provider import ModelProviderSpec, ProviderLimits
 from turnout_contract.api.registry import TypedObject
 from turnout_contract.api.route import ModelRouteSpec
 from turnout_operator.compile.result import Problem
@@ -26,11 +26,6 @@ class Unsupported(NamedTuple):
     kind: str
     field: str
     uses: Callable[[Any], Iterable[tuple[str, str]]]
-
-
-def _workload_identity(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
-    if (spec.credentials or Credentials()).workload_identity:
-        yield "spec.credentials.workloadIdentity", "workloadIdentity"
 
 
 def _provider_limits(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
@@ -102,7 +97,6 @@ def _budgets(spec: object) -> Iterator[tuple[str, str]]:
 
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
-    Unsupported("ModelProvider", "spec.credentials.workloadIdentity", _workload_identity),
     Unsupported("ModelProvider", "spec.limits: maxInFlight, requestsPerMinute, tokensPerMinute", _provider_limits),
     Unsupported("ModelRoute", "spec.rules[].strategy: Cheapest, LowestLatency, Cascade, FanOut, Chain", _strategy),
     Unsupported("ModelRoute", "spec.rules[].mirror", _mirror),

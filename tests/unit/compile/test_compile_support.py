@@ -39,22 +39,11 @@ def test_the_list_of_what_is_not_supported_yet_is_printed(capsys: pytest.Capture
 
 @pytest.mark.parametrize("entry", UNSUPPORTED, ids=lambda entry: f"{entry.kind}-{entry.field}")
 def test_each_entry_is_refused_naming_its_field(entry: Any) -> None:
-    data = USES.get((entry.kind, entry.field)) or EVERYTHING[entry.kind]
-    result = compile_namespace(Inputs(namespace="shop", objects=(typed(data),)))
+    result = compile_namespace(Inputs(namespace="shop", objects=(typed(EVERYTHING[entry.kind]),)))
     (verdict,) = result.verdicts
     assert (verdict.accepted.status, verdict.accepted.reason) == ("False", "Unsupported")
     field = entry.field.partition(":")[0].replace("[]", "[0]")
     assert field in verdict.accepted.message.replace("[1]", "[0]")
-
-
-USES: dict[tuple[str, str], dict[str, Any]] = {
-    ("ModelProvider", entry.field): next(
-        obj for path in VALID for obj in objects_of(path) if path.stem == f"modelprovider-of-{name}"
-    )
-    for entry in UNSUPPORTED
-    for name, word in (("azure", "workloadIdentity"),)
-    if entry.kind == "ModelProvider" and word in entry.field
-}
 
 
 # --- nothing is accepted and ignored
