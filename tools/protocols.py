@@ -171,7 +171,8 @@ def _rules() -> Iterator[str]:
 
 def _sentence(support: Support) -> str:
     how = support.how.replace("|", "\\|").removesuffix(".")
-    return f"{how[:1].upper()}{how[1:]}." if how else ""
+    first = how.partition(" ")[0].strip(",;:")
+    return f"{how[:1].upper()}{how[1:]}." if first.isalpha() else f"{how}." if how else ""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -145,6 +145,18 @@ def test_choices_of_tools_are_said_with_tools_alone() -> None:
     assert body(tools=(Tool("t"),), tool_choice=ToolChoice("required"))["tool_choice"] == "required"
 
 
+def test_a_limit_above_what_the_model_can_give_is_what_it_can_give() -> None:
+    assert body(Model("m", 100), max_tokens=500)["max_tokens"] == 100
+    assert body(Model("m", 100), max_tokens=50)["max_tokens"] == 50
+    assert "max_tokens" not in body(Model("m", 100))
+
+
+def test_a_long_id_of_the_end_user_becomes_its_digest() -> None:
+    assert body(user="u" * 64)["user"] == "u" * 64
+    assert len(body(user="u" * 65)["user"]) == 64
+    assert body(user="u" * 65) == body(user="u" * 65) != body(user="u" * 66)
+
+
 def test_a_thinking_model_takes_the_new_name_of_its_limit_and_others_the_old() -> None:
     assert body(max_tokens=5)["max_tokens"] == 5
     assert body(THINKER, max_tokens=5)["max_completion_tokens"] == 5

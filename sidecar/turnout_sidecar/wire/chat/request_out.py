@@ -6,6 +6,7 @@ where all others know `max_tokens` (OpenAI's reasoning models refuse that name, 
 in every stream, since it is paid for.
 """
 
+from hashlib import sha256
 from typing import Any, Final
 
 import orjson
@@ -22,9 +23,10 @@ _TIERS: Final = {tier: tier for tier in ("auto", "default", "flex", "scale", "pr
 }
 _SAME: Final = (
     "temperature", "top_p", "seed", "n", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
-    "verbosity", "user",
+    "verbosity",
 )  # fmt: skip
 _SCHEMA_NAME: Final = "answer"
+LONGEST_USER: Final = 64
 _LOW: Final = 4096
 _MEDIUM: Final = 16384
 
@@ -40,11 +42,14 @@ def write_request(request: Request, model: Model) -> Written:
         if request.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = request.parallel_tool_calls
     if request.max_tokens is not None:
-        body["max_completion_tokens" if model.reasoning else "max_tokens"] = request.max_tokens
+        most = min(request.max_tokens, model.max_output_tokens or request.max_tokens)
+        body["max_completion_tokens" if model.reasoning else "max_tokens"] = most
     for name in _SAME:
         value = getattr(request, name)
         if value is not None:
             body[name] = value
+    if request.user is not None:
+        body["user"] = user_of(request.user)
     if request.stop:
         body["stop"] = list(request.stop)
     if request.format is not None:
@@ -78,6 +83,11 @@ def effort_of(budget: int | None) -> str | None:
     if budget <= _LOW:
         return "low"
     return "medium" if budget <= _MEDIUM else "high"
+
+
+def user_of(user: str) -> str:
+    """The end user's id, which OpenAI takes up to 64 characters of: a longer one by its digest."""
+    return user if len(user) <= LONGEST_USER else sha256(user.encode()).hexdigest()
 
 
 def _tier(request: Request, body: dict[str, Any]) -> set[str]:

@@ -51,6 +51,7 @@ class StreamWriter:
             "model": asked.model,
         }
         self._started = False
+        self._before = self._after = b""
         self._calls: dict[int, int] = {}  # the number of the call that a part is
         self._thoughts: dict[int, int] = {}
         self._silent: set[int] = set()  # calls without arguments yet
@@ -96,6 +97,7 @@ class StreamWriter:
         self._started = True
         told = {"id": event.id, "created": event.created, "model": event.model, "service_tier": event.service_tier}
         self._head |= {name: value for name, value in told.items() if value is not None}
+        self._prepare()
         return [self._chunk({"role": "assistant"})]
 
     def _delta(self, event: Event) -> dict[str, Any] | None:
@@ -152,9 +154,17 @@ class StreamWriter:
         return [*frames, _DONE]
 
     def _chunk(self, delta: dict[str, Any], *, logprobs: Any = None, finish_reason: str | None = None) -> bytes:
+        if logprobs is None and finish_reason is None:
+            return b"%b%b%b" % (self._before, orjson.dumps(delta), self._after)
         choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
         usage = {"usage": None} if self._include_usage else {}
         return _frame({**self._head, "choices": [choice], **usage})
+
+    def _prepare(self) -> None:
+        """What stands around the delta of nearly every chunk."""
+        self._before = b'data: %b,"choices":[{"index":0,"delta":' % orjson.dumps(self._head)[:-1]
+        usage = b',"usage":null' if self._include_usage else b""
+        self._after = b',"logprobs":null,"finish_reason":null}]%b}\n\n' % usage
 
 
 def _frame(chunk: dict[str, Any]) -> bytes:

@@ -44,7 +44,9 @@ SUPPORT: Final[SupportTable] = {
     ),
     "thinking": dropped("chat has no place for the thoughts of earlier turns"),
     "thinking_signatures": dropped("chat has no place for the thoughts of earlier turns"),
-    "max_tokens": translated("`max_completion_tokens` where the model has the capability Reasoning, else `max_tokens`"),
+    "max_tokens": translated(
+        "`max_completion_tokens` where the model has the capability Reasoning, else `max_tokens`; no more than the model can give"
+    ),
     "temperature": EXACT,
     "top_p": EXACT,
     "top_k": dropped("compatible servers differ on it"),
@@ -56,7 +58,7 @@ SUPPORT: Final[SupportTable] = {
     "logprobs": EXACT,
     "verbosity": EXACT,
     "service_tier": translated("`standard_only` becomes `default`; tiers that chat does not know are dropped"),
-    "user": EXACT,
+    "user": translated("an id of more than 64 characters becomes its SHA-256"),
     "metadata": dropped("only OpenAI keeps it, and only with answers that are stored"),
     "prompt_cache_marks": dropped("compatible servers keep prefixes by themselves"),
     "prompt_cache_key": dropped("compatible servers keep prefixes by themselves"),
