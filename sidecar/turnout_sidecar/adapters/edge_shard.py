@@ -147,12 +147,14 @@ class EdgeShard:
         """Rewrite the segments where many points were removed, then flush; whether anything was rewritten.
 
         Both hold the engine for up to seconds, and look-ups are bypassed meanwhile; so it waits until it is `idle`, for long.
+        Rewriting takes as long as much is held: while it is asked for things, that waits until as much was removed.
         """
         rewritten = False
         if not idle and max(self._removed, self._written) < PATIENCE:
             return rewritten
         held = self._shard.info().points_count
-        if self._removed >= max(TIDY_LEAST, TIDY_SHARE * held):
+        least = max(TIDY_LEAST, TIDY_SHARE * held) if idle else max(PATIENCE, held)
+        if self._removed >= least:
             rewritten = self._shard.optimize()
             self._removed = 0
         if self._written or rewritten:
