@@ -17,6 +17,7 @@ from turnout_sidecar.exchange.call import Exchange
 from turnout_sidecar.exchange.errors import CallError, bad_request
 from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.wire import openai, openai_errors
+from turnout_sidecar.wire.azure_chunks import AzureTap
 from turnout_sidecar.wire.canonical import Answer, Failed, ProviderError, Request
 from turnout_sidecar.wire.formats import Asked, Inbound, Model, Outbound
 from turnout_sidecar.wire.json_edit import MemberTwice, replace_members
@@ -29,6 +30,7 @@ from turnout_sidecar.wire.support import Untranslatable, settle
 
 _USAGE_ONLY = orjson.dumps({"include_usage": True})
 _EVENT_STREAM = "text/event-stream"
+_AZURE = "AzureOpenAI"
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -163,6 +165,8 @@ class SameProtocol:
 
     def tap(self) -> Tap:
         """See Way."""
+        if self._native is _CHAT and self._backend.provider.protocol == _AZURE:
+            return AzureTap(strip_usage=not self._exchange.include_usage)
         return self._native.tap(self._exchange)
 
     def said(self, status: int, body: bytes) -> ProviderError:

@@ -214,9 +214,9 @@ class StreamTap:
         return self._chunk(chunk, len(frame)) if isinstance(chunk, dict) else True
 
     def _chunk(self, chunk: dict[str, Any], size: int) -> bool:
-        if self.model is None:
+        if not self.model:  # Azure's first chunk has an empty one
             self.model = _text(chunk.get("model"))
-        if self.id is None:
+        if not self.id:
             self.id = _text(chunk.get("id"))
         usage = read_usage(chunk.get("usage"))
         if usage is not None:
