@@ -29,6 +29,12 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# LangChain and LlamaIndex want other versions of the clients than the tests, so they have an environment of their own.
+$(VENV)-frameworks/.done: $(BIN)/python requirements-frameworks.lock
+	$(BIN)/python -m venv $(VENV)-frameworks || $(BIN)/python -m virtualenv $(VENV)-frameworks
+	$(VENV)-frameworks/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-frameworks.lock
+	@touch $@
+
 run: $(VENV)/.run ## the gateway, standalone, on example resources, taking real calls
 	@$(BIN)/python -m turnout_cli.demo --provider $(PROVIDER)
 
@@ -51,7 +57,7 @@ types: $(VENV)/.dev ## mypy, strict, tests too
 imports: $(VENV)/.dev ## the floors: imports only point down
 	$(BIN)/lint-imports
 
-test: $(VENV)/.dev ## every test; builds or finds a real kube-apiserver first
+test: $(VENV)/.dev $(VENV)-frameworks/.done ## every test; builds or finds a real kube-apiserver first
 	$(BIN)/python tools/kube/assets.py
 	$(BIN)/pytest
 
@@ -81,4 +87,4 @@ docs: generate ## the reference pages; checks every link
 ci: verify lint types imports test ## all that must hold
 
 clean: ## remove what was built here
-	rm -rf $(VENV) .state dist build
+	rm -rf $(VENV) $(VENV)-frameworks .state dist build
