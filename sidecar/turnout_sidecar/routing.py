@@ -23,7 +23,7 @@ from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.ports.clock import Dice
 from turnout_sidecar.ports.upstream import Target, UpstreamRequest
 from turnout_sidecar.sizes import input_tokens, output_limit
-from turnout_sidecar.wire.registry import FORMATS, spoken
+from turnout_sidecar.wire.registry import FORMATS, OPENAI, spoken
 
 RANK: dict[Sensitivity, int] = {name: rank for rank, name in enumerate(SENSITIVITIES)}
 
@@ -82,6 +82,8 @@ class LiveBackend:
         self.end = end
         self.weight = backend.weight
         self.capabilities = frozenset(model.capabilities)
+        if provider.protocol not in OPENAI:
+            self.capabilities -= {"Embeddings"}  # there is one format for them, and it is OpenAI's
         if "Responses" in self.capabilities:
             self.capabilities |= {"Chat"}  # it chats, if only in the other protocol
         self._spoken = {asked: spoken(provider.protocol, frozenset(model.capabilities), asked) for asked in FORMATS}

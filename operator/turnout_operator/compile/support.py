@@ -40,6 +40,14 @@ def _provider_limits(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
             yield f"spec.limits.{name}", name
 
 
+def _embeddings(spec: ModelProviderSpec) -> Iterator[tuple[str, str]]:
+    if spec.protocol in ("OpenAI", "AzureOpenAI"):
+        return
+    for at, model in enumerate(spec.models):
+        if "Embeddings" in model.capabilities:
+            yield f"spec.models[{at}].capabilities", f"Embeddings by protocol {spec.protocol}"
+
+
 def _strategy(spec: ModelRouteSpec) -> Iterator[tuple[str, str]]:
     for at, rule in enumerate(spec.rules):
         if rule.strategy not in STRATEGIES:
@@ -98,6 +106,9 @@ def _budgets(spec: object) -> Iterator[tuple[str, str]]:
 
 UNSUPPORTED: tuple[Unsupported, ...] = (
     Unsupported("ModelProvider", "spec.limits: maxInFlight, requestsPerMinute, tokensPerMinute", _provider_limits),
+    Unsupported(
+        "ModelProvider", "spec.models[].capabilities: Embeddings by Anthropic, Gemini, BedrockConverse", _embeddings
+    ),
     Unsupported("ModelRoute", "spec.rules[].strategy: Cheapest, LowestLatency, Cascade, FanOut, Chain", _strategy),
     Unsupported("ModelRoute", "spec.rules[].mirror", _mirror),
     Unsupported("ModelRoute", "spec.rules[].matches[].complexity", _complexity),

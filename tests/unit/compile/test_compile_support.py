@@ -39,11 +39,24 @@ def test_the_list_of_what_is_not_supported_yet_is_printed(capsys: pytest.Capture
 
 @pytest.mark.parametrize("entry", UNSUPPORTED, ids=lambda entry: f"{entry.kind}-{entry.field}")
 def test_each_entry_is_refused_naming_its_field(entry: Any) -> None:
-    result = compile_namespace(Inputs(namespace="shop", objects=(typed(EVERYTHING[entry.kind]),)))
+    data = GEMINI if "Embeddings" in entry.field else EVERYTHING[entry.kind]
+    result = compile_namespace(Inputs(namespace="shop", objects=(typed(data),)))
     (verdict,) = result.verdicts
     assert (verdict.accepted.status, verdict.accepted.reason) == ("False", "Unsupported")
     field = entry.field.partition(":")[0].replace("[]", "[0]")
     assert field in verdict.accepted.message.replace("[1]", "[0]")
+
+
+GEMINI: dict[str, Any] = {
+    "apiVersion": "turnout.dev/v1alpha1",
+    "kind": "ModelProvider",
+    "metadata": {"name": "gemini"},
+    "spec": {
+        "protocol": "Gemini",
+        "endpoint": "http://gemini/v1beta",
+        "models": [{"name": "small", "capabilities": ["Chat", "Embeddings"]}],
+    },
+}
 
 
 # --- nothing is accepted and ignored

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from anthropic import AsyncAnthropic
-from openai import AsyncOpenAI, BadRequestError
+from openai import AsyncOpenAI, BadRequestError, InternalServerError
 
 from gateway_rig import a_gateway, a_model, a_provider, a_route, a_rule, a_snapshot
 from turnout_contract.snapshot import model as snap
@@ -47,7 +47,7 @@ async def _started(runner: web.AppRunner) -> str:
 
 
 def providers(urls: dict[str, str]) -> list[snap.Provider]:
-    abilities: Any = ("Chat", "Tools", "JSONSchema", "Vision", "Reasoning")
+    abilities: Any = ("Chat", "Tools", "JSONSchema", "Vision", "Reasoning", "Embeddings")
     gemini = a_model(MODELS["gemini"], capabilities=abilities)
     claude = a_model(MODELS["bedrock"], capabilities=abilities, max_output_tokens=64_000)
     keys = snap.AwsKeys(snap.SecretFile("aws", "id"), snap.SecretFile("aws", "secret"))
@@ -203,3 +203,11 @@ async def test_calls_at_once_are_each_answered_with_their_own(world: World, kind
 
     answers = await asyncio.gather(*(ask(number) for number in range(20)))
     assert [await ask(number) for number in range(20)] == answers
+
+
+@KINDS
+async def test_embeddings_are_not_asked_of_who_speaks_another_protocol(world: World, kind: str) -> None:
+    with pytest.raises(InternalServerError) as refused:
+        await world.openai.embeddings.create(model=kind, input="tram")
+    assert refused.value.status_code == 503
+    assert "lacks Embeddings" in str(refused.value)
