@@ -82,8 +82,8 @@ def _config(request: Request, *, signing: bool) -> dict[str, Any]:
         "topK": request.top_k,
         "stopSequences": list(request.stop) or None,
         "seed": None if request.seed is None else request.seed & _SEED_BITS,
-        "presencePenalty": request.presence_penalty,
-        "frequencyPenalty": request.frequency_penalty,
+        "presencePenalty": request.presence_penalty or None,  # some models refuse the very setting
+        "frequencyPenalty": request.frequency_penalty or None,
         "responseLogprobs": True if request.logprobs or request.top_logprobs is not None else None,
         "logprobs": request.top_logprobs,
     }
