@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from bench import caching, compiling, edits, gateway, soak
+from bench import caching, compiling, edits, gateway, soak, translating
 from bench.processes import priority
 from bench.report import Figure, table
 
-SECTIONS = ("propagation", "compile", "gateway", "caching", "edits", "soak")
+SECTIONS = ("propagation", "compile", "gateway", "translating", "caching", "edits", "soak")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -35,6 +35,7 @@ def main(
         "propagation": lambda: propagation(changes),
         "compile": compiling.run,
         "gateway": lambda: gateway.run(rounds, seconds),
+        "translating": lambda: translating.run(rounds, seconds),
         "caching": lambda: caching.run(rounds, seconds),
         "edits": lambda: edits.run(calls),
         "soak": soak.run,

@@ -33,13 +33,14 @@ WARM_SECONDS = 1.0
 
 
 class Contender(msgspec.Struct, frozen=True):
-    """Who is measured. `options` go to the load generator in every slice of it."""
+    """Who is measured. `options` go to the load generator in every slice of it; `protocol` is what its provider speaks."""
 
     name: str
     bare: bool = False
     cached: bool = False
     traced: bool = True
     options: tuple[str, ...] = ()
+    protocol: str = "OpenAI"
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -142,8 +143,8 @@ def fleet(contenders: Sequence[Contender]) -> Iterator[Fleet]:
             for number, contender in enumerate(contenders)
         ]
         for side in sides:
-            load(side.port, WARM_SECONDS)
-            load(side.port, WARM_SECONDS / 2, "--stream")
+            load(side.port, WARM_SECONDS, *side.contender.options)
+            load(side.port, WARM_SECONDS / 2, "--stream", *side.contender.options)
         time.sleep(SETTLE_SECONDS)
         yield Fleet(sides)
 
@@ -166,7 +167,13 @@ def _side(contender: Contender, folder: Path, upstream: int) -> Iterator[Side]:
                 started("bench.otlp_sink", str(sink), core=LOAD_CORE, log=folder / "otlp.log")
             )
             wait_for_port(sink, receiver)
-        write(folder / "resources", upstream, otlp=sink, cached="Exact" if contender.cached else "")
+        write(
+            folder / "resources",
+            upstream,
+            otlp=sink,
+            cached="Exact" if contender.cached else "",
+            protocol=contender.protocol,
+        )
         running = stack.enter_context(serve(folder, port, core=GATEWAY_CORE))
         yield Side(contender, port, running, sink)
 

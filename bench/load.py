@@ -2,7 +2,7 @@
 
 Every request of every run differs in a few digits: no cache answers unless asked to repeat. What comes back is only framed: status,
 length or chunks, and how often `data:` occurs in a stream. Prints one JSON object: see `Tally`.
-`python -m bench.load --port P --seconds 4 --connections 32 [--stream] [--count N] [--header 'k: v'] [--model M]`.
+`python -m bench.load --port P --seconds 4 --connections 32 [--stream] [--count N] [--header 'k: v'] [--model M] [--api A]`.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import uvloop
 PROMPT = "Say which of these trains can still reach the harbour before noon, and why the others cannot. " * 20
 
 MARK = b"#" * 16
+APIS = {"chat": "/v1/chat/completions", "messages": "/v1/messages"}
 
 
 class Tally(msgspec.Struct):
@@ -46,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True):
     deadline: float
     count: int
     repeat: bool
+    api: str = "chat"
 
 
 class Source:
@@ -62,10 +64,12 @@ class Source:
         body = {"model": plan.model, "messages": [{"role": "user", "content": MARK.decode() + text}], "temperature": 0}
         if plan.stream:
             body |= {"stream": True}
+        if plan.api == "messages":
+            body |= {"max_tokens": 500}
         self._body = json.dumps(body, separators=(",", ":")).encode()
         extra = "".join(f"{line}\r\n" for line in plan.headers)
         self._head = (
-            f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{plan.port}\r\ncontent-type: application/json\r\n"
+            f"POST {APIS[plan.api]} HTTP/1.1\r\nhost: 127.0.0.1:{plan.port}\r\ncontent-type: application/json\r\n"
             f"{extra}content-length: {len(self._body)}\r\n\r\n"
         ).encode()
 
@@ -179,6 +183,7 @@ async def run(plan: Plan, connections: int) -> Tally:
 @click.option("--repeat", is_flag=True, help="Send the same request again and again.")
 @click.option("--header", multiple=True)
 @click.option("--model", default="bench")
+@click.option("--api", type=click.Choice(tuple(APIS)), default="chat")
 def main(
     port: int,
     seconds: float,
@@ -188,10 +193,11 @@ def main(
     repeat: bool,
     header: tuple[str, ...],
     model: str,
+    api: str,
 ) -> None:
     """Send load to a gateway on loopback."""
     deadline = time.monotonic() + min(seconds, 600.0)
-    plan = Plan(port, stream, header, model, deadline, count, repeat)
+    plan = Plan(port, stream, header, model, deadline, count, repeat, api)
     sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(plan, connections))) + b"\n")
 
 

@@ -13,7 +13,7 @@ def _object(kind: str, name: str, spec: dict[str, Any], namespace: str = "bench"
     return {"apiVersion": API, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
-def provider(upstream: int) -> dict[str, Any]:
+def provider(upstream: int, protocol: str = "OpenAI") -> dict[str, Any]:
     """The fake provider's endpoint, with a price."""
     model = {
         "name": "bench-model",
@@ -25,7 +25,7 @@ def provider(upstream: int) -> dict[str, Any]:
     return _object(
         "ModelProvider",
         "upstream",
-        {"protocol": "OpenAI", "endpoint": endpoint, "credentials": credentials, "models": [model]},
+        {"protocol": protocol, "endpoint": endpoint, "credentials": credentials, "models": [model]},
     )
 
 
@@ -67,10 +67,12 @@ def cache(mode: str = "Exact") -> dict[str, Any]:
     return _object("CachePolicy", "default", {"mode": mode, "ttl": "1h"})
 
 
-def write(folder: Path, upstream: int, *, otlp: int | None, routes: int = 20, cached: str = "") -> None:
+def write(
+    folder: Path, upstream: int, *, otlp: int | None, routes: int = 20, cached: str = "", protocol: str = "OpenAI"
+) -> None:
     """The whole configuration, as files. `cached`: the mode of its CachePolicy; "" for none."""
     folder.mkdir(parents=True, exist_ok=True)
-    base = [provider(upstream), gateway(otlp), secret("upstream", "sk-upstream"), secret("client", KEY)]
+    base = [provider(upstream, protocol), gateway(otlp), secret("upstream", "sk-upstream"), secret("client", KEY)]
     if cached:
         base.append(cache(cached))
     save(folder / "base.yaml", base)

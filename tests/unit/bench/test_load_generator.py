@@ -22,8 +22,8 @@ def provider() -> Iterator[int]:
         yield port
 
 
-def _plan(port: int, *, stream: bool = False) -> Plan:
-    return Plan(port, stream, (), "m", deadline=10**12, count=20, repeat=False)
+def _plan(port: int, *, stream: bool = False, api: str = "chat") -> Plan:
+    return Plan(port, stream, (), "m", deadline=10**12, count=20, repeat=False, api=api)
 
 
 def test_every_answer_is_counted(provider: int) -> None:
@@ -34,6 +34,11 @@ def test_every_answer_is_counted(provider: int) -> None:
 def test_the_events_of_streams_are_counted(provider: int) -> None:
     tally = uvloop.run(run(_plan(provider, stream=True), 4))
     assert tally.events == 20 * (64 + 3)  # content, finish, usage and [DONE]
+
+
+def test_the_events_of_anthropics_streams_are_counted(provider: int) -> None:
+    tally = uvloop.run(run(_plan(provider, stream=True, api="messages"), 4))
+    assert (tally.good, tally.events) == (20, 20 * (64 + 5))  # two begin a message, three end it
 
 
 def test_answers_that_are_errors_are_counted_apart() -> None:
