@@ -228,8 +228,8 @@ def test_monitors_and_alerts_are_made_where_the_cluster_knows_them(second: Insta
     alerts = [alert for group in rule["spec"]["groups"] for alert in group["rules"]]
     assert {alert["alert"] for alert in alerts} == {
         "TurnoutNoLeader", "TurnoutTwoLeaders", "TurnoutGatewayRefusedConfiguration", "TurnoutGatewaysDisconnected",
-        "TurnoutStoreGhosts", "TurnoutCompileFailures", "TurnoutWorkloadFailures", "TurnoutCertificateExpires",
-        "TurnoutGatewayErrors", "TurnoutTelemetryDropped", "TurnoutGatewayDegraded",
+        "TurnoutStoreGhosts", "TurnoutCompileFailures", "TurnoutNamespacesInTrouble", "TurnoutWorkloadFailures",
+        "TurnoutCertificateExpires", "TurnoutGatewayErrors", "TurnoutTelemetryDropped", "TurnoutGatewayDegraded",
     }  # fmt: skip
     for alert in alerts:
         assert alert["expr"].count("(") == alert["expr"].count(")")

@@ -122,6 +122,7 @@ class WorkloadKeeper:
             return
         outcome = await self._reconciler.make(namespace, render(facts, self._defaults), facts.replicas)
         if outcome.trouble is None:
+            self._unready.add(namespace)
             await self._look(namespace)
         elif self._leading():
             self._unready.discard(namespace)
@@ -139,11 +140,11 @@ class WorkloadKeeper:
     async def _look(self, namespace: str) -> None:
         """Whether the Deployment got its pods; it is looked at again until it has them all."""
         deployment = await self._reconciler.deployment(namespace)
-        if not self._leading() or deployment is None or self._wanted.get(namespace) is None:
+        if namespace not in self._unready or not self._leading():
+            return  # meanwhile something else came of it
+        if deployment is None or complete(deployment):
             self._unready.discard(namespace)
-            return
-        (self._unready.discard if complete(deployment) else self._unready.add)(namespace)
-        self._trouble(namespace, of_pods(deployment))
+        self._trouble(namespace, of_pods(deployment) if deployment is not None else None)
 
     async def _look_after_pods(self) -> None:
         """Nobody watches Deployments: those that lack pods are looked at from time to time."""
