@@ -168,6 +168,8 @@ def _tools(given: Any) -> Iterator[Tool]:
     names: set[str] = set()
     for index, each in enumerate(given):
         declared = members(each, _TOOL, f"tools[{index}]").get("functionDeclarations", [])
+        if not isinstance(declared, list):
+            raise bad(f"tools[{index}].function_declarations", "expected a list")
         for number, value in enumerate(declared):
             place = f"tools[{index}].function_declarations[{number}]"
             function = members(value, _DECLARATION, place)

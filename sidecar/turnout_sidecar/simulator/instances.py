@@ -122,9 +122,9 @@ class _Maker:
                 part = self._resolve(part["$ref"], place)  # noqa: PLW2901
             if not isinstance(part, Mapping):
                 raise UnsatisfiedSchema(f"{place}.allOf: not a schema")
-            properties = {**merged.get("properties", {}), **part.get("properties", {})}
-            required = [*merged.get("required", []), *part.get("required", [])]
-            merged |= {**part, "properties": properties, "required": required}
+            before, needed = _properties_of(merged, place)
+            more, also_needed = _properties_of(part, f"{place}.allOf")
+            merged |= {**part, "properties": {**before, **more}, "required": [*needed, *also_needed]}
         return merged
 
     def _resolve(self, reference: Any, place: str) -> Any:
@@ -139,10 +139,7 @@ class _Maker:
         return found
 
     def _object(self, schema: Schema, place: str, depth: int) -> dict[str, Any]:
-        properties = schema.get("properties", {})
-        required = schema.get("required", [])
-        if not isinstance(properties, Mapping) or not isinstance(required, list):
-            raise UnsatisfiedSchema(f"{place}: properties must be an object, required a list")
+        properties, required = _properties_of(schema, place)
         made: dict[str, Any] = {}
         for name, inner in properties.items():
             try:
@@ -152,7 +149,7 @@ class _Maker:
                     raise
         for name in required:
             if name not in made:
-                made[str(name)] = self.make(schema.get("additionalProperties", True), f"{place}.{name}", depth + 1)
+                made[name] = self.make(schema.get("additionalProperties", True), f"{place}.{name}", depth + 1)
         return made
 
     def _array(self, schema: Schema, place: str, depth: int) -> list[Any]:
@@ -232,6 +229,14 @@ def _filled(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise UnsatisfiedSchema(f"{place}: a list that is not empty")
     return value
+
+
+def _properties_of(schema: Schema, place: str) -> tuple[Mapping[str, Any], list[str]]:
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    names = required if isinstance(required, list) else [None]
+    if not isinstance(properties, Mapping) or not all(isinstance(name, str) for name in names):
+        raise UnsatisfiedSchema(f"{place}: properties must be an object, required a list of names")
+    return properties, required
 
 
 def _bound(schema: Schema, name: str, place: str, default: int) -> int:

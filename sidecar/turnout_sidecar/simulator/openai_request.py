@@ -129,7 +129,7 @@ def check_order(messages: list[dict[str, Any]]) -> None:
     for index, message in enumerate(messages):
         place = f"messages[{index}]"
         if message["role"] == "tool":
-            if message.get("tool_call_id") not in waiting:
+            if not isinstance(message.get("tool_call_id"), str) or message["tool_call_id"] not in waiting:
                 raise Refusal(
                     400,
                     "Invalid parameter: messages with role 'tool' must be a response to a preceding message with "
@@ -185,7 +185,7 @@ def _messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         place = f"messages[{index}]"
         if not isinstance(message, dict):
             raise Refusal(400, f"Invalid type for '{place}': expected an object.", param=place)
-        if message.get("role") not in _ROLES:
+        if not isinstance(message.get("role"), str) or message["role"] not in _ROLES:
             raise Refusal(400, f"Invalid value for '{place}.role'.", param=f"{place}.role")
         content = message.get("content")
         if content is not None and not isinstance(content, str | list):
