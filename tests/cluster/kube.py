@@ -58,7 +58,7 @@ def find_binaries() -> dict[str, Path]:
     return {name: Path(path) for name, path in json.loads(found.stdout).items()}
 
 
-def eventually(what: str, probe: Callable[[], T | None], seconds: float = 30) -> T:
+def eventually(what: str, probe: Callable[[], T | None], seconds: float = 60) -> T:
     """Poll ``probe`` until it returns something truthy and return that; ``AssertionError`` naming ``what`` if never."""
     deadline = time.monotonic() + seconds
     while True:
@@ -277,7 +277,7 @@ class Cluster:
         *,
         token: str | None = None,
         content_type: str = "application/json",
-        seconds: float = 30,
+        seconds: float = 60,
     ) -> bytes:
         request = urllib.request.Request(
             self.url + path,

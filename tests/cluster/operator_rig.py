@@ -282,7 +282,7 @@ class FakeGateway:
         self._loop.run_forever()
 
     def _call(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
 
     async def _connect(self, url: str, token: str, context: ssl.SSLContext) -> None:
         session = aiohttp.ClientSession()
