@@ -1,13 +1,14 @@
 """What a call carries for its trace while it runs: a few ids, next to nothing; see `ports.telemetry.CallTrace`. No IO.
 
 Rules: where nothing is recorded here, the caller's own context goes on to the provider unchanged, so that its trace has no
-hole; the answer's bytes are kept only where content is asked for; the number of INTERNAL spans of one call is bounded.
+hole; the answer is kept only where content is asked for; the number of INTERNAL spans of one call is bounded.
 """
 
 from typing import Any, Final
 
 from turnout_sidecar.adapters import trace_context
 from turnout_sidecar.exchange.call import Attempt
+from turnout_sidecar.wire.canonical import Answer
 
 _MOST_CHILDREN: Final = 64
 
@@ -43,7 +44,7 @@ class Trace:
         self.wants_content = sampled and content
         self.span_id = trace_context.new_span_id(bits)
         self.children: list[tuple[str, int, int, dict[str, Any]]] = []
-        self.answered: bytes | None = None
+        self.answered: bytes | Answer | None = None
         self.ended_ns = 0  # monotonic, set when the call ends
         self._bits = bits
         self._forward: tuple[tuple[str, str], ...] | None = None
@@ -77,7 +78,7 @@ class Trace:
         """An id for a span of this call."""
         return trace_context.new_span_id(self._bits)
 
-    def answer(self, body: bytes) -> None:
+    def answer(self, answer: bytes | Answer) -> None:
         """The whole answer, for its content; kept only where that is wanted."""
         if self.wants_content:
-            self.answered = body
+            self.answered = answer

@@ -1,139 +1,70 @@
-"""Messages of a call in the shape that the GenAI conventions give them on spans. Used only where content is asked for.
+"""What was asked and answered, in the shape that the GenAI conventions give it on spans. Used only where content is asked for.
 
-`gen_ai.input.messages` and `gen_ai.output.messages` are JSON text: [{"role", "parts": [{"type": "text", "content"}, ...]}].
-No IO.
+Each is JSON text: messages are [{"role", "parts": [{"type": "text", "content"}, ...]}], instructions are such parts, tools are
+their definitions. Calls of the chat API are read from their bodies, those of the others through the canonical exchange.
 
 Rules: bounded in characters and in messages (the newest are kept), and cut text says so; inline data of images and files is
-named, never copied; what is not understood is named by its type; nothing here raises on any JSON.
+named, never copied; what is not understood is named by its type; nothing here raises on any JSON. No IO.
 """
 
 from typing import Any, Final
 
 import msgspec
-import orjson
 
-MOST_CHARS: Final = 65_536
-MOST_MESSAGES: Final = 256
-_MOST_PARTS: Final = 64
-_ELLIPSIS: Final = "…"
-_MEDIA: Final = {"image_url": "image", "input_audio": "audio", "file": "file"}
+from turnout_sidecar.adapters import content_canonical, content_chat
+from turnout_sidecar.adapters.content_room import Content
+from turnout_sidecar.exchange.call import Exchange
+from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.wire.canonical import Answer, NotAnAnswer, Request
+from turnout_sidecar.wire.registry import INBOUND, outbound
 
-
-class Content(msgspec.Struct, frozen=True):
-    """JSON text, and whether something was cut."""
-
-    text: str
-    truncated: bool
+_APART: Final = {"responses": "instructions", "messages": "system"}
+"""Formats that are read through the canonical exchange, and what each calls the words before the conversation."""
+_CONVERSATION: Final = {"responses": "input", "messages": "messages"}
 
 
-class _Room:
-    """What may still be written."""
+class Asked(msgspec.Struct, frozen=True):
+    """What was asked. None: there is nothing of it."""
 
-    def __init__(self, chars: int) -> None:
-        self.left = chars
-        self.cut = False
-
-    def take(self, value: object) -> str:
-        text = value if isinstance(value, str) else _as_json(value)
-        if len(text) <= self.left:
-            self.left -= len(text)
-            return text
-        self.cut = True
-        text, self.left = text[: self.left], 0
-        return text + _ELLIPSIS
+    instructions: Content | None = None
+    messages: Content | None = None
+    tools: Content | None = None
 
 
-def _as_json(value: object) -> str:
+def asked(exchange: Exchange) -> Asked:
+    """What this call asked."""
+    name, body = exchange.endpoint.format, exchange.body
+    if name not in _APART:
+        return Asked(messages=content_chat.input_messages(body), tools=content_chat.tool_definitions(body))
+    request = _request(exchange)
+    if request is None:  # a provider of the same protocol may understand it all the same
+        return Asked(messages=content_chat.input_messages(body, name=_CONVERSATION[name]))
+    messages = request.messages
+    apart = 1 if body.get(_APART[name]) and messages and messages[0].role == "system" else 0
+    return Asked(
+        content_canonical.system_instructions(messages[:apart]),
+        content_canonical.input_messages(messages[apart:]),
+        content_canonical.tool_definitions(request),
+    )
+
+
+def answered(answer: bytes | Answer, name: str) -> Content | None:
+    """An answer: the body that went to a caller of the format `name`, or what was read of it; None where it is none."""
+    if isinstance(answer, Answer):
+        return content_canonical.output_messages(answer)
+    if name not in _APART:
+        return content_chat.output_messages(answer)
     try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # lone surrogates, integers of more than 64 bits, or too many levels
-        pass
+        return content_canonical.output_messages(outbound(name).read_answer(answer))
+    except NotAnAnswer:
+        return None
+
+
+def _request(exchange: Exchange) -> Request | None:
+    known: tuple[dict[str, Any], Request] | None = exchange.canonical
+    if known is not None and known[0] is exchange.body:
+        return known[1]
     try:
-        return str(value)
-    except RecursionError:
-        return _ELLIPSIS
-
-
-def input_messages(body: dict[str, Any], *, most_chars: int = MOST_CHARS) -> Content | None:
-    """What was asked, as OpenAI's chat API has it; None where there are no messages."""
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
+        return INBOUND[exchange.endpoint.format].read_request(exchange.body)
+    except CallError:
         return None
-    room = _Room(most_chars)
-    newest = messages[-MOST_MESSAGES:]
-    shaped = [_message(message, room) for message in newest if isinstance(message, dict)]
-    return _content(shaped, cut=room.cut or len(newest) < len(messages))
-
-
-def output_messages(answer: bytes, *, most_chars: int = MOST_CHARS) -> Content | None:
-    """What was answered: the bytes of an OpenAI-shaped chat answer; None where that is not what they are."""
-    try:
-        body = orjson.loads(answer)
-    except orjson.JSONDecodeError:
-        return None
-    choices = body.get("choices") if isinstance(body, dict) else None
-    if not isinstance(choices, list) or not choices:
-        return None
-    room = _Room(most_chars)
-    shaped = []
-    for choice in choices[:_MOST_PARTS]:
-        message = choice.get("message") if isinstance(choice, dict) else None
-        if isinstance(message, dict):
-            reason = str(choice.get("finish_reason") or "")[:64]
-            shaped.append({**_message(message, room), "finish_reason": reason})
-    return _content(shaped, cut=room.cut or len(choices) > _MOST_PARTS)
-
-
-def _content(shaped: list[dict[str, Any]], *, cut: bool) -> Content:
-    return Content(_as_json(shaped), cut)
-
-
-def _message(message: dict[str, Any], room: _Room) -> dict[str, Any]:
-    role = str(message.get("role") or "")[:32]
-    content = message.get("content")
-    if role == "tool":
-        answered = {
-            "type": "tool_call_response",
-            "id": str(message.get("tool_call_id") or "")[:256],
-            "response": room.take(content or ""),
-        }
-        return {"role": role, "parts": [answered]}
-    parts = _parts(content, room)
-    if message.get("refusal"):
-        parts.append({"type": "text", "content": room.take(message["refusal"])})
-    calls = message.get("tool_calls")
-    if isinstance(calls, list):
-        parts += [_tool_call(call, room) for call in calls[:_MOST_PARTS] if isinstance(call, dict)]
-    return {"role": role, "parts": parts}
-
-
-def _parts(content: object, room: _Room) -> list[dict[str, Any]]:
-    if content is None:
-        return []
-    if not isinstance(content, list):
-        return [{"type": "text", "content": room.take(content)}]
-    return [_part(part, room) for part in content[:_MOST_PARTS] if isinstance(part, dict)]
-
-
-def _part(part: dict[str, Any], room: _Room) -> dict[str, Any]:
-    kind = str(part.get("type") or "")[:64]
-    if kind == "text":
-        return {"type": "text", "content": room.take(part.get("text") or "")}
-    if kind not in _MEDIA:
-        return {"type": kind}
-    source = part.get(kind)
-    address = source.get("url") if isinstance(source, dict) else None
-    if isinstance(address, str) and not address.startswith("data:"):
-        return {"type": "uri", "modality": _MEDIA[kind], "uri": room.take(address)}
-    return {"type": "blob", "modality": _MEDIA[kind]}
-
-
-def _tool_call(call: dict[str, Any], room: _Room) -> dict[str, Any]:
-    function = call.get("function")
-    named = function if isinstance(function, dict) else {}
-    return {
-        "type": "tool_call",
-        "id": str(call.get("id") or "")[:256],
-        "name": str(named.get("name") or "")[:256],
-        "arguments": room.take(named.get("arguments") or ""),
-    }

@@ -46,6 +46,8 @@ _CACHE = Key(semconv.CACHE)
 _OUTCOME = Key(semconv.OUTCOME_ID)
 _COST = Key(semconv.COST_USD)
 _IS_TRUNCATED = Key(semconv.CONTENT_TRUNCATED).flag(value=True)
+_INSTRUCTIONS = Key(semconv.SYSTEM_INSTRUCTIONS)
+_TOOLS = Key(semconv.TOOL_DEFINITIONS)
 _INPUT_MESSAGES = Key(semconv.INPUT_MESSAGES)
 _OUTPUT_MESSAGES = Key(semconv.OUTPUT_MESSAGES)
 _PROMPT_NAME = Key(semconv.PROMPT_NAME)
@@ -273,13 +275,16 @@ def parameters(body: dict[str, Any]) -> list[bytes]:
 
 def messages(exchange: Exchange, trace: Trace) -> list[bytes]:
     """What was asked and answered."""
-    asked = content.input_messages(exchange.body)
-    answered = None if trace.answered is None else content.output_messages(trace.answered)
-    fields = []
-    if asked is not None:
-        fields.append(_INPUT_MESSAGES.text(asked.text))
-    if answered is not None:
-        fields.append(_OUTPUT_MESSAGES.text(answered.text))
-    if (asked is not None and asked.truncated) or (answered is not None and answered.truncated):
+    asked = content.asked(exchange)
+    answer = trace.answered
+    told = (
+        (_INSTRUCTIONS, asked.instructions),
+        (_TOOLS, asked.tools),
+        (_INPUT_MESSAGES, asked.messages),
+        (_OUTPUT_MESSAGES, None if answer is None else content.answered(answer, exchange.endpoint.format)),
+    )
+    known = [(key, said) for key, said in told if said is not None]
+    fields = [key.text(said.text) for key, said in known]
+    if any(said.truncated for _, said in known):
         fields.append(_IS_TRUNCATED)
     return fields

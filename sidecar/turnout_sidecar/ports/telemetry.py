@@ -7,6 +7,7 @@ counted and never reaches a caller.
 from typing import Any, Protocol
 
 from turnout_sidecar.exchange.call import Attempt, Exchange
+from turnout_sidecar.wire.canonical import Answer
 
 
 class CallTrace(Protocol):
@@ -23,8 +24,8 @@ class CallTrace(Protocol):
         """Starts the CLIENT span of an attempt: the traceparent (and tracestate) to send to the provider."""
         ...
 
-    def answer(self, body: bytes) -> None:
-        """The whole answer as an OpenAI-shaped body, where `wants_content`; a stream's is collected first."""
+    def answer(self, answer: bytes | Answer) -> None:
+        """The whole answer, where `wants_content`: the body that went out, or what was read of a stream."""
         ...
 
 
@@ -52,7 +53,7 @@ class FakeCallTrace:
         self.wants_content = wants_content
         self.children: list[tuple[str, dict[str, Any]]] = []
         self.attempts: list[Attempt] = []
-        self.answered: bytes | None = None
+        self.answered: bytes | Answer | None = None
 
     def child(self, name: str, start_unix_ns: int, end_unix_ns: int, attributes: dict[str, Any]) -> None:
         """Remember name and attributes; the span must not end before it begins."""
@@ -66,9 +67,9 @@ class FakeCallTrace:
         attempt.span_id = f"{len(self.attempts):016x}"
         return (("traceparent", f"00-{1:032x}-{attempt.span_id}-01"),)
 
-    def answer(self, body: bytes) -> None:
+    def answer(self, answer: bytes | Answer) -> None:
         """Remember the answer."""
-        self.answered = body
+        self.answered = answer
 
 
 class FakeTelemetry:

@@ -12,7 +12,7 @@ from turnout_sidecar.exchange.call import ByteStream, Exchange, Proceed, Respons
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.faults import place
 from turnout_sidecar.ports.telemetry import Telemetry
-from turnout_sidecar.wire.openai_collect import Collected
+from turnout_sidecar.wire.collected import Collecting, collecting
 
 _LOG = logging.getLogger("turnout.gateway")
 CLIENT_CLOSED_REQUEST = 499  # never sent: nobody is there
@@ -38,7 +38,8 @@ class Record:
                 exchange.trace.answer(response.body)
             self.settle(exchange)
         else:
-            response.stream = _Settled(response.stream, exchange, self, Collected() if wanted else None)
+            collected = collecting(exchange.endpoint.format) if wanted else None
+            response.stream = _Settled(response.stream, exchange, self, collected)
         return response
 
     def _failed(self, exchange: Exchange, error: BaseException) -> None:
@@ -76,7 +77,7 @@ class _Settled:
 
     __slots__ = ("_collected", "_exchange", "_inner", "_over", "_record")
 
-    def __init__(self, inner: ByteStream, exchange: Exchange, record: Record, collected: Collected | None) -> None:
+    def __init__(self, inner: ByteStream, exchange: Exchange, record: Record, collected: Collecting | None) -> None:
         self._inner = inner
         self._exchange = exchange
         self._record = record

@@ -83,15 +83,24 @@ class Gathered:
         """The whole. Raises NotAnAnswer where its end was not told."""
         if self._finished is None:
             raise NotAnAnswer("the answer says no reason for its end")
+        return self._whole(self._finished)
+
+    def so_far(self) -> Answer | None:
+        """What came, though its end was not told (then it ended for an `other` reason); None where nothing did."""
+        if self._finished is None and not self._parts:
+            return None
+        return self._whole(self._finished or Finished("other"))
+
+    def _whole(self, finished: Finished) -> Answer:
         parts = (self._parts[index].part() for index in sorted(self._parts))
         return Answer(
             parts=tuple(part for part in parts if part is not None),
-            finish=self._finished.reason,
+            finish=finished.reason,
             id=self._started.id,
             model=self._started.model,
             created=self._started.created,
-            raw_finish=self._finished.raw,
-            stop_sequence=self._finished.stop_sequence,
+            raw_finish=finished.raw,
+            stop_sequence=finished.stop_sequence,
             usage=self._usage,
             service_tier=self._started.service_tier,
             logprobs={"content": self._tokens, "refusal": None} if self._tokens else None,

@@ -11,7 +11,7 @@ from doubles.finished_calls import EMBEDDINGS, HOUSE, MILLI, START_UNIX_NS, VERS
 from doubles.otlp_receiver import Value, attributes
 from turnout_contract.semconv import PROFILES, ProfileName
 from turnout_sidecar.adapters.call_trace import Trace
-from turnout_sidecar.adapters.content import input_messages, output_messages
+from turnout_sidecar.adapters.content_chat import input_messages, output_messages
 from turnout_sidecar.adapters.spans import SpanWriter
 from turnout_sidecar.adapters.trace_context import Parent
 from turnout_sidecar.exchange.call import Exchange, PromptUse

@@ -49,9 +49,9 @@ class Traced:
             GatewaySettings(port=0), secrets=secrets, upstream=self._upstream, telemetry=self._telemetry
         )
 
-    async def start(self) -> None:
+    async def start(self, *, content: bool = False) -> None:
         await self.gateway.start()
-        settings = snap.Telemetry(otlp_endpoint=self.receiver.url, sampling=0.0)
+        settings = snap.Telemetry(otlp_endpoint=self.receiver.url, sampling=0.0, capture_content=content)
         snapshot = rig.a_snapshot(
             providers=(rig.a_provider(port=self.provider.port, api_key=snap.SecretFile("openai", "key")),),
             gateway=snap.Gateway(clients=(rig.a_client(trust=("Outcome",)),), telemetry=settings),
@@ -149,6 +149,46 @@ async def test_no_key_question_or_answer_is_in_any_span_line_or_metric(traced: T
     assert len(traced.receiver.spans) == 5
     for sink in (*traced.receiver.bodies, shown, orjson.dumps(lines)):
         assert b"canary" not in sink
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": QUESTION}]},
+    "/v1/responses": {"instructions": "canary-instructions", "input": QUESTION},
+    "/v1/messages": {
+        "max_tokens": 50,
+        "system": "canary-instructions",
+        "messages": [{"role": "user", "content": QUESTION}],
+    },
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", BODIES)
+async def test_content_of_every_api_is_told_when_asked_for_and_sampled_and_never_else(path: str, stream: bool) -> None:
+    words = b"Hello" if stream else b"canary-answer"
+    sampled = PARENT
+    for content, parent, told in (
+        (True, sampled, True),
+        (False, sampled, False),
+        (True, sampled.removesuffix("01") + "00", False),
+    ):
+        async with OtlpReceiver() as receiver, rig.RawProvider(_streams if stream else _answers) as provider:
+            traced = Traced(receiver, provider)
+            await traced.start(content=content)
+            body = {"model": "assistant", "stream": stream, **BODIES[path]}
+            headers = {"authorization": f"Bearer {CLIENT_KEY}", "traceparent": parent}
+            reply = await rig.call(traced.gateway, body, path, **headers)
+            shown = traced.metrics.render("")[0]
+            lines = await traced.end()
+
+        assert reply.status == 200
+        assert len(receiver.spans) == (2 if parent == sampled else 0)
+        spans = b"".join(receiver.bodies)
+        found = [word in spans for word in (QUESTION.encode(), words, b"canary-instructions")]
+        assert found == [told, told, told and "chat" not in path]
+        for sink in (shown, orjson.dumps(lines)):
+            assert b"canary" not in sink
+            assert words not in sink
 
 
 @pytest.mark.parametrize("traced", [_answers], indirect=True)
