@@ -54,8 +54,8 @@ class Said(msgspec.Struct, frozen=True):
     calls: tuple[Called, ...]
     thought: str
     finish: str | None
-    input: int
-    output: int
+    input: int | None
+    output: int | None
     cached: int
 
 
@@ -149,15 +149,16 @@ class ChatTalk(Talk):
             made = await self.client.chat.completions.create(**asked)
         choice = made.choices[0]
         self.said.append(choice.message.model_dump(exclude_none=True))
-        details = made.usage.prompt_tokens_details
+        usage = made.usage
+        details = usage.prompt_tokens_details if usage else None
         calls = choice.message.tool_calls or ()
         return Said(
             choice.message.content or "",
             tuple(Called(call.id, call.function.name, orjson.loads(call.function.arguments)) for call in calls),
             getattr(choice.message, "reasoning_content", None) or "",
             choice.finish_reason,
-            made.usage.prompt_tokens,
-            made.usage.completion_tokens,
+            usage.prompt_tokens if usage else None,
+            usage.completion_tokens if usage else None,
             (details.cached_tokens or 0) if details else 0,
         )
 
@@ -219,9 +220,9 @@ class ResponsesTalk(Talk):
             tuple(Called(call.call_id, call.name, orjson.loads(call.arguments)) for call in calls),
             "".join(part.text for item in thoughts for part in item.summary),
             made.incomplete_details.reason if made.incomplete_details else made.status,
-            made.usage.input_tokens,
-            made.usage.output_tokens,
-            made.usage.input_tokens_details.cached_tokens,
+            made.usage.input_tokens if made.usage else None,
+            made.usage.output_tokens if made.usage else None,
+            made.usage.input_tokens_details.cached_tokens if made.usage else 0,
         )
 
 
@@ -232,7 +233,7 @@ class MessagesTalk(Talk):
         super().__init__()
         http = httpx2.AsyncClient(event_hooks={"response": [_remember(self.headers)]}, transport=_transport())
         self.client: anthropic.AsyncAnthropic = anthropic.AsyncAnthropic(
-            base_url=url, api_key=key, max_retries=0, timeout=20, http_client=http
+            base_url=url, api_key=key, max_retries=0, timeout=60, http_client=http
         )
 
     async def ask(self, text: str, wish: Wish, *, picture: bool = False) -> Said:
@@ -294,7 +295,7 @@ IN: dict[str, Callable[[str, str], Talk]] = {"chat": ChatTalk, "responses": Resp
 
 def _openai(url: str, key: str, headers: list[httpx2.Headers]) -> openai.AsyncOpenAI:
     http = httpx2.AsyncClient(event_hooks={"response": [_remember(headers)]}, transport=_transport())
-    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=20, http_client=http)
+    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=60, http_client=http)
 
 
 def _transport() -> httpx2.AsyncHTTPTransport:

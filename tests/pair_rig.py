@@ -14,6 +14,7 @@ import orjson
 from aiohttp import web
 
 from gateway_rig import a_client, a_gateway, a_model, a_provider, a_route, a_rule, a_snapshot, until
+from pair_clients import IN, Talk
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.adapters.memory_store import MemoryStore
 from turnout_sidecar.exchange.call import Exchange
@@ -84,13 +85,13 @@ class World:
         self.gateway = gateway
         self.telemetry = telemetry
         self.url = f"http://127.0.0.1:{gateway.port}"
+        self.provider_url = f"http://127.0.0.1:{port}"
         self.cache = cache
         self._provider = provider
-        self._port = port
 
     async def faults(self, *lines: str) -> None:
         """What goes wrong with the next calls of the provider."""
-        url = f"http://127.0.0.1:{self._port}/_faults"
+        url = f"{self.provider_url}/_faults"
         async with aiohttp.ClientSession() as session, session.put(url, data="\n".join(lines)) as reply:
             assert reply.status == 204, await reply.text()
 
@@ -122,6 +123,8 @@ class World:
         return self.last
 
 
+NEVER = snap.Retry(attempts=0)
+PATIENT = snap.Timeouts(request_ms=120_000, first_token_ms=60_000, stream_idle_ms=60_000)
 CACHED = snap.Cache(
     policy="all", ttl_ms=60_000, scope="Namespace", semantic=False, max_temperature=2.0, max_entries=100
 )
@@ -139,7 +142,8 @@ def a_world_snapshot(out: Spoken, port: int, *, cached: bool) -> snap.Snapshot:
             route,
             a_rule(f"one/{at.name}", cache=CACHED if cached else None),
             models=(route, *more),
-            retry=snap.Retry(attempts=0),
+            retry=NEVER,
+            timeouts=PATIENT,
         )
         for route, at, more in ((MODEL, model, KNOWN_NAMES), (THINKER, thinker, ()))
     ]
@@ -174,3 +178,13 @@ async def a_world(out: Spoken, *, cached: bool = False, tokens_per_second: float
             yield World(out, gateway, simulator, port, telemetry, cache)
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def talking(world: World, asked: str) -> AsyncIterator[Talk]:
+    """A client of this world that speaks the API `asked`."""
+    talk = IN[asked](world.url, KEY)
+    try:
+        yield talk
+    finally:
+        await talk.client.close()

@@ -183,7 +183,8 @@ class Relay:
         attempt.response_model = tap.model
         attempt.response_id = tap.id
         attempt.finish_reasons = tap.finish_reasons
-        attempt.usage = complete(tap.usage, exchange, tap.estimate_output())
+        made = tap.estimate_output()
+        attempt.usage = complete(tap.usage, exchange, made) if tap.done else so_far(tap.usage, exchange, made)
         attempt.cost_nano = money.cost(attempt.usage, attempt.model.price)
         exchange.usage = attempt.usage
         if error is not None:
@@ -212,6 +213,12 @@ class Once:
     async def aclose(self) -> None:
         """Nothing is held."""
         self._left = b""
+
+
+def so_far(reported: Usage | None, exchange: Exchange, output: int) -> Usage:
+    """Of a stream that did not come to its end: what was reported until then is not all that was made."""
+    usage = complete(reported, exchange, output)
+    return msgspec.structs.replace(usage, output=max(usage.output or 0, output), estimated=True)
 
 
 def complete(reported: Usage | None, exchange: Exchange, output: int) -> Usage:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pair_clients import IN, Talk
-from pair_rig import KEY, OUT, World, a_world
+from pair_rig import OUT, World, a_world, talking
 
 
 @pytest.fixture(params=OUT)
@@ -18,6 +18,5 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
 @pytest.fixture(params=IN)
 async def talk(request: pytest.FixtureRequest, world: World) -> AsyncIterator[Talk]:
     """Each client."""
-    made = IN[request.param](world.url, KEY)
-    yield made
-    await made.client.close()
+    async with talking(world, request.param) as made:
+        yield made
