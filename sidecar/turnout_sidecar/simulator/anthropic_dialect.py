@@ -7,6 +7,7 @@ event of a stream tells all numbers again, added up.
 import re
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from turnout_sidecar.ports.secrets import Secret
 from turnout_sidecar.simulator.answers import count_tokens, pieces
@@ -50,6 +51,8 @@ _REASONS: Final = {
     "tool_calls": "tool_use",
 }
 _LOWEST_SERVER_ERROR: Final = 500
+_DEFAULT_PAGE: Final = 20
+_LARGEST_PAGE: Final = 1000
 
 
 class Anthropic:
@@ -222,8 +225,17 @@ def _model(name: str) -> dict[str, Any]:
 
 def _list_models(asked: Asked) -> Reply:
     names = asked.models or DEFAULT_MODELS
-    data = [_model(name) for name in names]
-    return json_reply({"data": data, "has_more": False, "first_id": names[0], "last_id": names[-1]})
+    query = parse_qs(asked.query)
+    limit = query.get("limit", [str(_DEFAULT_PAGE)])[0]
+    after = query.get("after_id", [""])[0]
+    if not limit.isdecimal() or not 1 <= int(limit) <= _LARGEST_PAGE:
+        raise Refusal(400, f"limit: Input should be from 1 to {_LARGEST_PAGE}")
+    if after and after not in names:
+        raise Refusal(400, "after_id: there is no such model")
+    start = names.index(after) + 1 if after else 0
+    page = names[start : start + int(limit)]
+    ends = {"first_id": page[0] if page else None, "last_id": page[-1] if page else None}
+    return json_reply({"data": [_model(name) for name in page], "has_more": start + len(page) < len(names)} | ends)
 
 
 def _show_model(asked: Asked) -> Reply:

@@ -5,6 +5,7 @@ OpenAI does in `param`.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -18,6 +19,10 @@ from turnout_sidecar.simulator.turns import Tool, chosen
 _ROLES: Final = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 _EFFORTS: Final = frozenset(("none", "minimal", "low", "medium", "high", "xhigh"))
 _WITHOUT_THOUGHT: Final = frozenset(("none", "minimal", None))
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_SHORT: Final = ("user", "safety_identifier", "prompt_cache_key")
+_LONGEST_SHORT: Final = 64
+_LONGEST_CALL_ID: Final = 40
 _MOST_CHOICES: Final = 128
 _HOTTEST: Final = 2
 _MOST_STOPS: Final = 4
@@ -81,6 +86,7 @@ def read_model(body: Mapping[str, Any], models: tuple[str, ...]) -> str:
 def read_chat(body: dict[str, Any], models: tuple[str, ...]) -> ChatRequest:
     """The request of `body`. Raises Refusal."""
     model = read_model(body, models)
+    check_short(body)
     messages = _messages(body)
     check_order(messages)
     number(body, "temperature", 0, _HOTTEST)
@@ -108,6 +114,26 @@ def read_chat(body: dict[str, Any], models: tuple[str, ...]) -> ChatRequest:
         segments=tuple(_segments(messages, tools)),
         cache_key=str(body.get("prompt_cache_key", "")),
     )
+
+
+def check_short(body: Mapping[str, Any]) -> None:
+    """The names that a request gives its user and its cache are no longer than OpenAI takes. Raises Refusal."""
+    for name in _SHORT:
+        check_length(body.get(name), name, _LONGEST_SHORT)
+
+
+def check_length(value: Any, place: str, most: int) -> None:
+    """A text, if it is one, is at most so long. Raises Refusal."""
+    if isinstance(value, str) and len(value) > most:
+        why = f"Expected a string with maximum length {most}, but got a string with length {len(value)} instead."
+        raise Refusal(400, f"Invalid '{place}': string too long. {why}", param=place, code="string_above_max_length")
+
+
+def check_name(name: str, place: str) -> None:
+    """A name that a function can have. Raises Refusal."""
+    if not _NAME.fullmatch(name):
+        why = "string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]{1,64}$'."
+        raise Refusal(400, f"Invalid '{place}': {why}", param=place, code="invalid_value")
 
 
 def thinks(effort: Any, place: str) -> bool:
@@ -165,6 +191,7 @@ def _call_ids(message: Mapping[str, Any], place: str) -> set[str]:
         if not said[0] or not all(isinstance(each, str) for each in said):
             inner = f"{place}.tool_calls[{position}]"
             raise Refusal(400, f"Invalid '{inner}': an id, and a function with name and arguments.", param=inner)
+        check_length(call["id"], f"{place}.tool_calls[{position}].id", _LONGEST_CALL_ID)
     return {call["id"] for call in calls}
 
 
@@ -248,6 +275,7 @@ def _tools(body: Mapping[str, Any]) -> tuple[Tool, ...]:
         function = each.get("function") if isinstance(each, dict) and each.get("type") == "function" else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
             raise Refusal(400, f"Invalid 'tools[{index}]': expected a function with a name.", param=f"tools[{index}]")
+        check_name(function["name"], f"tools[{index}].function.name")
         parameters = function.get("parameters")
         tools.append(Tool(function["name"], {"type": "object", "properties": {}} if parameters is None else parameters))
     return tuple(tools)

@@ -13,7 +13,18 @@ import msgspec
 
 from turnout_sidecar.simulator.answers import count_tokens
 from turnout_sidecar.simulator.dialect import Refusal
-from turnout_sidecar.simulator.openai_request import called_by, flag, number, read_model, thinks, tools_tokens, whole
+from turnout_sidecar.simulator.openai_request import (
+    called_by,
+    check_length,
+    check_name,
+    check_short,
+    flag,
+    number,
+    read_model,
+    thinks,
+    tools_tokens,
+    whole,
+)
 from turnout_sidecar.simulator.prompt_cache import Segment
 from turnout_sidecar.simulator.signatures import sealed
 from turnout_sidecar.simulator.turns import Task, Tool
@@ -32,6 +43,7 @@ _SPOKEN: Final = {
 _TEXTS: Final = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
 _PART_TOKENS: Final = {"input_image": 85, "input_audio": 100, "input_file": 200}
 _ITEM_TOKENS: Final = 3
+_LONGEST_CALL_ID: Final = 64
 _HOTTEST: Final = 2
 _LEAST_OUTPUT: Final = 16
 _SUMMARIES: Final = ("auto", "concise", "detailed", None)
@@ -66,6 +78,7 @@ def read_responses(body: dict[str, Any], models: tuple[str, ...], earlier: tuple
         if name in body:
             raise bad(name, "Unsupported parameter", "unsupported_parameter")
     model = read_model(body, models)
+    check_short(body)
     number(body, "temperature", 0, _HOTTEST)
     number(body, "top_p", 0, 1)
     items = (*earlier, *_items(body))
@@ -137,6 +150,7 @@ def _item(item: Item, place: str) -> Item:
             _message(item, place)
         case "function_call":
             _texts(item, place, "call_id", "name", "arguments")
+            check_length(item["call_id"], f"{place}.call_id", _LONGEST_CALL_ID)
         case "function_call_output":
             _texts(item, place, "call_id")
             if not isinstance(item.get("output"), str):
@@ -218,6 +232,7 @@ def _tools(body: Mapping[str, Any]) -> Iterator[Tool]:
         if tool["type"] != "function":
             continue
         _texts(tool, place, "name")
+        check_name(tool["name"], f"{place}.name")
         parameters = tool.get("parameters")
         yield Tool(tool["name"], {"type": "object", "properties": {}} if parameters is None else parameters)
 

@@ -198,6 +198,18 @@ async def test_structured_output_is_parsed_by_the_client(start: Start) -> None:
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": ["x"]}]}, "messages[0].content"),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "tool_calls": [{"id": "a" * 41, "function": {"name": "f", "arguments": "{}"}}],
+                    },
+                    {"role": "tool", "tool_call_id": "a" * 41, "content": "x"},
+                ]
+            },
+            "messages[0].tool_calls[0].id",
+        ),
         ({"temperature": 3}, "temperature"),
         ({"top_p": "1"}, "top_p"),
         ({"n": 0}, "n"),
@@ -211,6 +223,8 @@ async def test_structured_output_is_parsed_by_the_client(start: Start) -> None:
         ({"stop": 5}, "stop"),
         ({"tools": {}}, "tools"),
         ({"tools": [{"type": "function"}]}, "tools[0]"),
+        ({"tools": [{"type": "function", "function": {"name": "get.time"}}]}, "tools[0].function.name"),
+        ({"safety_identifier": "s" * 65}, "safety_identifier"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tool_choice": "maybe"}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "x"}}}, "tool_choice"),

@@ -180,6 +180,9 @@ THOUGHT: Any = {"type": "reasoning", "id": "rs_1", "summary": []}
         ({"text": {"format": {"type": "json_schema", "json_schema": {"name": "a"}}}}, "text.format.name"),
         ({"reasoning": {"effort": "wild"}}, "reasoning.effort"),
         ({"previous_response_id": "resp_none"}, "not found"),
+        ({"user": "u" * 65}, "maximum length 64"),
+        ({"tools": [CLOCK | {"name": "get time"}]}, "tools[0].name"),
+        ({"input": [CALL | {"call_id": "a" * 65}, OUTPUT | {"call_id": "a" * 65}]}, "input[0].call_id"),
     ],
 )
 async def test_a_request_that_is_wrong_is_refused_by_name(start: Start, change: dict[str, Any], named: str) -> None:
