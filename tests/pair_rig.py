@@ -16,6 +16,7 @@ from aiohttp import web
 from gateway_rig import a_client, a_gateway, a_model, a_provider, a_route, a_rule, a_snapshot, until
 from pair_clients import IN, Talk
 from turnout_contract.snapshot import model as snap
+from turnout_sidecar.adapters.fake_upstream import FakeReply, FakeUpstream
 from turnout_sidecar.adapters.memory_store import MemoryStore
 from turnout_sidecar.exchange.call import Exchange
 from turnout_sidecar.ports.clock import SystemClock
@@ -26,6 +27,7 @@ from turnout_sidecar.server import Gateway
 from turnout_sidecar.simulator.server import Simulator
 from turnout_sidecar.simulator.settings import SimulatorSettings
 from turnout_sidecar.stages.look_up_cache import LookUpCache
+from turnout_sidecar.wire.registry import outbound
 
 MODEL = "assistant"
 THINKER = "thinker"
@@ -123,6 +125,10 @@ class World:
         return self.last
 
 
+SECRETS = {
+    "one": {"apiKey": b"sk-provider", "id": b"AKIDEXAMPLE", "secret": b"sk-provider"},
+    "app": {"key": KEY.encode()},
+}
 NEVER = snap.Retry(attempts=0)
 PATIENT = snap.Timeouts(request_ms=120_000, first_token_ms=60_000, stream_idle_ms=60_000)
 CACHED = snap.Cache(
@@ -163,12 +169,7 @@ async def a_world(out: Spoken, *, cached: bool = False, tokens_per_second: float
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
-    secrets = FakeSecrets(
-        {
-            "one": {"apiKey": b"sk-provider", "id": b"AKIDEXAMPLE", "secret": b"sk-provider"},
-            "app": {"key": KEY.encode()},
-        }
-    )
+    secrets = FakeSecrets(SECRETS)
     telemetry = FakeTelemetry()
     snapshot = a_world_snapshot(out, port, cached=cached)
     clock = SystemClock()
@@ -188,3 +189,24 @@ async def talking(world: World, asked: str) -> AsyncIterator[Talk]:
         yield talk
     finally:
         await talk.client.close()
+
+
+@asynccontextmanager
+async def a_recorded(
+    out: Spoken, asked: str, *replies: FakeReply
+) -> AsyncIterator[tuple[Talk, FakeTelemetry, FakeUpstream]]:
+    """A client, and a gateway whose provider says what a test says."""
+    upstream = FakeUpstream(replies)
+    telemetry = FakeTelemetry()
+    snapshot = a_world_snapshot(out, 9, cached=False)
+    async with a_gateway(snapshot, secrets=FakeSecrets(SECRETS), telemetry=telemetry, upstream=upstream) as gateway:
+        talk = IN[asked](f"http://127.0.0.1:{gateway.port}", KEY)
+        try:
+            yield talk, telemetry, upstream
+        finally:
+            await talk.client.close()
+
+
+def streamed(out: Spoken, *pieces: bytes) -> FakeReply:
+    """A provider's stream."""
+    return FakeReply(headers=(("content-type", outbound(out.format).stream_type),), pieces=pieces)
