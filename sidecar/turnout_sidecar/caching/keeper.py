@@ -29,7 +29,7 @@ log = logging.getLogger("turnout.cache")
 MAX_WAITING = 256
 MAX_WAITING_BYTES = 67_108_864
 LINGER_S = 0.02
-AT_A_TIME = 8
+AT_A_TIME = 32
 MAX_STREAM_BYTES = 2_097_152
 MAX_REQUEST_BYTES = 1_048_576
 """Of a request: it is read once more before its answer is kept, and the event loop waits for that."""
@@ -66,6 +66,7 @@ class Keeper:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._plain: dict[_Key, _Waiting] = {}
+        self._enough = asyncio.Event()
         self._at_plain = False
         self._waiting = 0
         self._bytes = 0
@@ -121,6 +122,8 @@ class Keeper:
         if earlier is not None:
             self._left(earlier)
         self._plain[key] = waiting
+        if len(self._plain) >= AT_A_TIME:
+            self._enough.set()
         if not self._at_plain:
             self._at_plain = True
             self._start(self._keep_plain())
@@ -134,12 +137,18 @@ class Keeper:
         """One task for all that waits for no vector."""
         try:
             while self._plain:
-                await asyncio.sleep(LINGER_S)
-                for number, key in enumerate([*self._plain], 1):
+                timer = asyncio.get_running_loop().call_later(LINGER_S, self._enough.set)
+                await self._enough.wait()
+                timer.cancel()
+                self._enough.clear()
+                kept = 0
+                for key in [*self._plain]:
                     waiting = self._plain.pop(key, None)
                     if waiting is not None:
                         await self._keep_one(waiting)
-                    if number % AT_A_TIME == 0:
+                    kept += 1
+                    if kept >= max(AT_A_TIME, len(self._plain) // 2):  # the more wait, the more are kept in a turn
+                        kept = 0
                         await asyncio.sleep(0)
         finally:
             self._at_plain = False
@@ -242,4 +251,5 @@ def _kept(exchange: Exchange, keys: Keys, body: bytes) -> Kept:
         body=body,
         usage=exchange.usage,
         cost_nano=exchange.attempts[-1].cost_nano if exchange.attempts else None,
+        dropped=exchange.dropped,
     )

@@ -468,6 +468,22 @@ async def test_the_same_call_asked_again_at_once_is_a_hit_though_its_answer_wait
     assert rig.provider.calls == 3
 
 
+async def test_as_many_answers_are_kept_as_callers_get_who_ask_again_and_again() -> None:
+    rig, runtime = Rig(), a_runtime(semantic=False)
+
+    async def caller(number: int) -> None:
+        for count in range(40):
+            await asked_at_once(rig, a_call(runtime, f"Question {count} of {number}", number=100 * number + count))
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(64):
+            group.create_task(caller(number))
+    await rig.stage.keeper.settled()
+    assert rig.stage.keeper.dropped == 0
+    assert [count for _, count in await rig.memory.partition_counts(10)] == [64 * 40]
+
+
 async def test_of_the_same_call_asked_side_by_side_one_answer_is_kept() -> None:
     rig, runtime = Rig(), a_runtime(semantic=False)
     headers = {"x-turnout-cache": "no-cache"}
