@@ -31,6 +31,8 @@ from turnout_contract.money import format_usd, parse_usd, per_million
 OK = 200
 QUESTION = "What is the warranty period of the X200 washing machine?"
 REPHRASED = "Can you please tell me what the warranty period of the X200 washing machine is?"
+WRITTEN_SECONDS = 1.5
+"""What is written to the cache is found within a second, also by its meaning."""
 CLAIM = "Water came through the ceiling on 3 May and ruined the parquet floor in the hall."
 
 
@@ -42,6 +44,7 @@ class Step(msgspec.Struct, frozen=True):
     key: str = "demo-shop"
     path: str = "/v1/chat/completions"
     headers: dict[str, str] = {}
+    after: float = 0.0  # seconds to wait before it
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -66,7 +69,7 @@ def ask(text: str, model: str = "assistant", **more: Any) -> dict[str, Any]:
 SCRIPT = (
     Step("a question", ask(QUESTION)),
     Step("the same again", ask(QUESTION)),
-    Step("said otherwise", ask(REPHRASED)),
+    Step("said otherwise", ask(REPHRASED), after=WRITTEN_SECONDS),
     Step("another team asks", ask(QUESTION), key="demo-support"),
     Step("a hard question, by header", ask("Prove that 17 is prime.", max_tokens=200), headers={"x-tier": "premium"}),
     Step("confidential", ask("Summarize the board's minutes."), headers={"x-turnout-sensitivity": "Confidential"}),
@@ -75,6 +78,8 @@ SCRIPT = (
         {"model": "claim-triage", "messages": [], "prompt": {"variables": {"claim": CLAIM}}},
         headers={"x-turnout-outcome-id": "claim-4711"},
     ),
+    Step("by Anthropic's API", ask("Name three uses of a siding.", max_tokens=200), path="/v1/messages"),
+    Step("by the Responses API", {"model": "assistant", "input": "Name three kinds of points."}, path="/v1/responses"),
     Step("streamed", ask("Write a haiku about a railway switch.", stream=True)),
     Step("an embedding", {"model": "text-embedding-3-small", "input": "turnout"}, path="/v1/embeddings"),
     Step("a model nobody offers", ask("Hello?", model="gpt-9")),
@@ -166,6 +171,7 @@ def call(step: Step, port: int) -> Row:
     """Send one call and read what became of it."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     headers = {"authorization": f"Bearer {step.key}", "content-type": "application/json", **step.headers}
+    time.sleep(step.after)
     started = time.perf_counter()
     try:
         connection.request("POST", step.path, json.dumps(step.body), headers)
@@ -182,8 +188,8 @@ def call(step: Step, port: int) -> Row:
         route=said.get("x-turnout-route", "-"),
         backend=said.get("x-turnout-backend", "-"),
         cache=said.get("x-turnout-cache", "-"),
-        tokens_in=usage.get("prompt_tokens", 0),
-        tokens_out=usage.get("completion_tokens", 0),
+        tokens_in=usage.get("prompt_tokens", usage.get("input_tokens", 0)),
+        tokens_out=usage.get("completion_tokens", usage.get("output_tokens", 0)),
         cost=said.get("x-turnout-cost-usd"),
         seconds=seconds,
     )

@@ -35,6 +35,7 @@ def test_the_quick_start_runs_and_tells_what_became_of_each_call(tmp_path: Path)
     assert " openai/gpt-5 " in rows["a hard question, by header"]
     assert " in-house/llama-4-8b " in rows["confidential"]
     assert " claim-triage " in rows["a prompt template"]
+    assert all(" 200 " in rows[name] for name in ("by Anthropic's API", "by the Responses API", "streamed"))
     assert " 404 " in rows["a model nobody offers"]
     assert "the cache saved $0.000" in done.stdout
     assert "curl -si http://127.0.0.1:8080/v1/chat/completions" in done.stdout
