@@ -140,6 +140,7 @@ def _subscription(
             follow.missing_changed(runtime.missing)
 
     assembly.gateway.subscribe(swapped)
+    assembly.discovery.subscribe(lambda: follow.absent_changed(assembly.discovery.absent))
     return follow
 
 

@@ -99,6 +99,7 @@ async def run(settings: GatewaySettings, desk: Desk, secrets: HeldSecrets) -> No
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     assembly = Assembly(settings, secrets)
+    assembly.discovery.subscribe(lambda: desk.discovered(assembly.discovery.absent))
     desk.serve(assembly.apply)
     try:
         await assembly.start()

@@ -73,11 +73,16 @@ class Credentials(msgspec.Struct, frozen=True, tag="credentials", tag_field="typ
 
 
 class Ack(msgspec.Struct, frozen=True, tag="ack", tag_field="type"):
-    """The version is live. `missing` are the secret files (NAME/KEY) that are not there; sent again when that changes."""
+    """The version is live. `missing` are the secret files (NAME/KEY) that are not there, `absent` by provider the models of it
+    that its endpoint says do not exist; sent again when either changes, with an empty nonce.
+
+    What is found goes with the acknowledgement, rather than as a message of its own, so that an operator of an older build,
+    which would close the connection at a message that it does not know, passes over it."""
 
     nonce: str
     version: str
     missing: tuple[str, ...] = ()
+    absent: dict[str, tuple[str, ...]] = {}
 
 
 class NackError(msgspec.Struct, frozen=True):

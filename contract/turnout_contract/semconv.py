@@ -126,6 +126,8 @@ STORE_TIMEOUTS: Final = "turnout_cache_store_timeouts_total"
 STORE_FAILURES: Final = "turnout_cache_store_failures_total"
 STORE_WRITES_DROPPED: Final = "turnout_cache_store_dropped_writes_total"
 STORE_OPEN: Final = "turnout_cache_store_breaker_open"
+MODELS_LISTED: Final = "turnout_provider_models_listed"
+MODELS_ABSENT: Final = "turnout_provider_models_absent"
 RECORDS_FAILED: Final = "turnout_telemetry_failed_records_total"
 
 # Buckets

@@ -29,6 +29,7 @@ from turnout_sidecar.adapters.store_choice import StoreChoice
 from turnout_sidecar.adapters.trace_context import system_bits
 from turnout_sidecar.adapters.upstream_choice import open_upstream
 from turnout_sidecar.admin import AdminState, admin_app
+from turnout_sidecar.discovery import Discovery
 from turnout_sidecar.ports.clock import SystemClock, system_dice
 from turnout_sidecar.ports.secrets import Secrets
 from turnout_sidecar.server import Gateway, GatewaySettings
@@ -79,6 +80,8 @@ class Assembly:
             clock=clock,
             dice=dice,
         )
+        self.discovery = Discovery(self._upstream, dice)
+        self.gateway.subscribe(self._configured)
         self._admin: web.AppRunner | None = None
         self._loading: asyncio.Task[None] | None = None
 
@@ -97,6 +100,7 @@ class Assembly:
         await self._admin.setup()
         await web.TCPSite(self._admin, self.settings.admin_host, self.settings.admin_port).start()
         self._expose()
+        self.discovery.start()
         gc.collect()
         gc.freeze()  # what was loaded at the start is never garbage: no collection need look at it again
         gc.set_threshold(*_COLLECT_AFTER)
@@ -114,9 +118,14 @@ class Assembly:
             (semconv.STORE_FAILURES, "Look-ups that failed.", lambda: self.store.counts.failures),
             (semconv.STORE_WRITES_DROPPED, "Writes that were dropped.", lambda: self.store.counts.writes_dropped),
         )
+        self.discovery.expose(self.metrics)
         for name, text, read in counts:
             self.metrics.watch(name, text, functools.partial(_single, read), counter=True)
         self.metrics.watch(semconv.STORE_OPEN, "1 while the store is left alone.", lambda: {(): float(self.store.open)})
+
+    def _configured(self) -> None:
+        if self.gateway.runtime is not None:
+            self.discovery.configure(self.gateway.runtime)
 
     def apply(self, data: bytes, version: str) -> tuple[str, ...]:
         """Run a snapshot from the next call on; what is missing. Raises BuildError and changes nothing."""
@@ -138,6 +147,7 @@ class Assembly:
         """Not ready, then let calls finish for as long as the configuration allows, then let go of everything."""
         runtime = self.gateway.runtime
         await self.gateway.stop(runtime.gateway.limits.drain_ms / 1000 if runtime is not None else 0.0)
+        await self.discovery.close()
         await self._telemetry.close()
         await self._cache.close()
         await self.store.close()

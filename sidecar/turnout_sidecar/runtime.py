@@ -37,6 +37,7 @@ class Runtime:
     __slots__ = (
         "_callers",
         "_names",
+        "ends",
         "everyone",
         "gateway",
         "keys",
@@ -53,6 +54,7 @@ class Runtime:
         snapshot: snap.Snapshot,
         version: str,
         *,
+        ends: Mapping[str, ProviderEnd],
         keys: KeyRing,
         routes: RouteTable,
         prompts: Mapping[str, CompiledPrompt],
@@ -62,6 +64,8 @@ class Runtime:
         self.version = version
         self.namespace = snapshot.namespace
         self.gateway = snapshot.gateway
+        self.ends = ends
+        """Where the calls of each provider go, by its name."""
         self.keys = keys
         self.routes = routes
         self.prompts = prompts
@@ -89,7 +93,13 @@ class Runtime:
         if errors:
             raise BuildError(tuple(errors))
         return cls(
-            snapshot, version, keys=keys, routes=RouteTable(routes), prompts=prompts, missing=tuple(sorted(missing))
+            snapshot,
+            version,
+            ends={name: end for name, (_, end) in ends.items()},
+            keys=keys,
+            routes=RouteTable(routes),
+            prompts=prompts,
+            missing=tuple(sorted(missing)),
         )
 
     def caller_of(self, client: snap.Client) -> Caller:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -166,6 +166,12 @@ class Subscription:
         """What runs was built again (other secrets): the operator is told, where it does not know."""
         if not self._applying:
             self._post(self._state.missing_changed(missing))
+
+    def absent_changed(self, absent: Mapping[str, tuple[str, ...]]) -> None:
+        """By provider, the models that do not exist: the operator is told, where it does not know."""
+        actions = self._state.absent_changed(absent)
+        if not self._applying:
+            self._post(actions)
 
     # --- dialling
 

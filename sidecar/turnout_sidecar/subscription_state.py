@@ -4,8 +4,10 @@
 
 Rules, each of which a test holds: the highest epoch ever seen is kept and a lower one refused; a snapshot must have the digest
 that is its version; what runs is never built again; a refused push changes nothing; every push gets exactly one answer; the
-operator hears of missing files when it does not know of them.
+operator hears of missing files and of models that do not exist when it does not know of them.
 """
+
+from collections.abc import Mapping
 
 import msgspec
 
@@ -55,7 +57,8 @@ class SubscriptionState:
         self._build = build
         self._running = Kept(epoch=0, revision=0, version="", data=b"")
         self._missing: tuple[str, ...] = ()
-        self._told: tuple[str, tuple[str, ...]] | None = None
+        self._absent: Mapping[str, tuple[str, ...]] = {}
+        self._told: tuple[str, tuple[str, ...], Mapping[str, tuple[str, ...]]] | None = None
         self._connected = False
         self._saved_epoch = 0
         self.epoch = 0
@@ -115,6 +118,11 @@ class SubscriptionState:
         self._missing = missing
         return self._tell()
 
+    def absent_changed(self, absent: Mapping[str, tuple[str, ...]]) -> list[Action]:
+        """Other models do not exist than before."""
+        self._absent = absent
+        return self._tell()
+
     def _push(self, push: Push) -> list[Action]:
         if push.epoch < self.epoch:
             return [self._stale(push.nonce)]
@@ -150,10 +158,10 @@ class SubscriptionState:
 
     def _acknowledge(self, nonce: str) -> Send:
         self.confirmed = True
-        self._told = (self.version, self._missing)
-        return Send(Ack(nonce=nonce, version=self.version, missing=self._missing))
+        self._told = (self.version, self._missing, self._absent)
+        return Send(Ack(nonce=nonce, version=self.version, missing=self._missing, absent=dict(self._absent)))
 
     def _tell(self) -> list[Action]:
-        """An unsolicited acknowledgement, where the operator does not know what is missing."""
-        known = self._told == (self.version, self._missing)
+        """An unsolicited acknowledgement, where the operator does not know what is missing, or absent."""
+        known = self._told == (self.version, self._missing, self._absent)
         return [] if known or not self._connected or not self.confirmed else [self._acknowledge("")]

@@ -6,7 +6,7 @@ last good one running; every finding is printed once, until it changes; no value
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,8 @@ from turnout_cli.standalone.inputs import inputs_for, served
 from turnout_cli.standalone.verdicts import findings_of
 from turnout_contract.schema.admission import Admission
 from turnout_contract.snapshot import codec
-from turnout_operator.compile import Defaults, compile_namespace
+from turnout_operator.compile import Defaults, Verdict, compile_namespace
+from turnout_operator.status.conditions import PROVIDER, resolved_models
 from turnout_sidecar.ports.secrets import HeldSecrets
 from turnout_sidecar.runtime import BuildError
 
@@ -50,6 +51,8 @@ class Desk:
         self._defaults = defaults
         self._say = say
         self._said: tuple[str, ...] = ()
+        self._verdicts: tuple[Verdict, ...] = ()
+        self._absent: dict[str, str] = {}
         self._apply: Apply | None = None
         self._values: dict[str, dict[str, bytes]] = {}
         self._signature: Signature = ()
@@ -74,6 +77,21 @@ class Desk:
         self._apply = apply
         self._hand_over()
 
+    def discovered(self, absent: Mapping[str, tuple[str, ...]]) -> None:
+        """By provider, the models that the gateway found not to exist: findings like those of the compiler."""
+        lines: dict[str, str] = {}
+        for verdict in self._verdicts:
+            resolved = resolved_models(verdict, absent.get(verdict.name, ())) if verdict.kind == PROVIDER else None
+            if resolved is not None and resolved is not verdict.resolved:
+                (finding,) = findings_of([msgspec.structs.replace(verdict, resolved=resolved)])
+                lines[verdict.name] = str(finding)
+        before, self._absent = self._absent, lines
+        for name in before.keys() - lines.keys():
+            self._say(f"{PROVIDER}/{name}: no configured model is known to be missing any more")
+        for name, line in lines.items():
+            if before.get(name) != line:
+                self._say(line)
+
     async def watch(self) -> None:
         """Look for changes until cancelled."""
         while True:
@@ -97,6 +115,7 @@ class Desk:
             snapshot = msgspec.structs.replace(
                 snapshot, gateway=msgspec.structs.replace(snapshot.gateway, closed=closed)
             )
+        self._verdicts = result.verdicts
         lines = [*map(str, loaded.findings), *(str(finding) for finding in findings_of(result.verdicts))]
         lines += [f"nobody may call: {closed}"] if closed is not None else []
         lines += [f"note: {note}" for note in loaded.notes]

@@ -37,6 +37,7 @@ BACKEND_NOT_ACCEPTED: Final = "BackendNotAccepted"
 TARGET_NOT_FOUND: Final = "TargetNotFound"
 NAME_NOT_CLAIMED: Final = "NameNotClaimed"
 SECRET_MISSING: Final = "SecretMissing"
+MODEL_NOT_FOUND: Final = "ModelNotFound"
 CLOSED_BY_POLICY: Final = "ClosedByPolicy"
 
 NO_GATEWAYS: Final = "NoGateways"
@@ -68,6 +69,7 @@ REASONS: dict[str, str] = {
     TARGET_NOT_FOUND: "A targetRef names a route, or a rule of it, that does not exist.",
     NAME_NOT_CLAIMED: "A match asks for a model name that the route does not claim.",
     SECRET_MISSING: "A file of a Secret that is referred to is not there, as the gateways see it.",
+    MODEL_NOT_FOUND: "The provider says that a configured model does not exist; its other models, and its routes, go on.",
     CLOSED_BY_POLICY: "The route, or a rule of it, answers 503: a policy that must guard it is not in force.",
     PROGRAMMED: "Programmed is True: every gateway has acknowledged this generation.",
     NO_GATEWAYS: "Programmed is Unknown: the namespace wants no gateway, or has none yet.",

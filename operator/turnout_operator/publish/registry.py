@@ -8,11 +8,12 @@ namespace, so that a gateway that is one behind still counts for what did not ch
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from turnout_contract.protocol import NackError
+from turnout_operator.publish.absence import Absence, heard
 from turnout_operator.publish.session import Session, State, Wanted
 
 MOST_VERSIONS = 32
@@ -28,8 +29,9 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 class GatewayView(msgspec.Struct, frozen=True):
-    """One gateway, for status. `sources` is what the version that it runs contains; `fresh`: it never ran any and is not late;
-    `asked`: it was sent what is wanted a moment ago; `expected`: its pod is there, and it may yet dial in for the first time."""
+    """One gateway, for status. `sources` is what the version that it runs contains; `absent` are by provider the models that it
+    found not to exist; `fresh`: it never ran any and is not late; `asked`: it was sent what is wanted a moment ago; `expected`:
+    its pod is there, and it may yet dial in for the first time."""
 
     pod: str
     state: State
@@ -37,6 +39,7 @@ class GatewayView(msgspec.Struct, frozen=True):
     since: float
     sources: frozenset[tuple[str, int]] = frozenset()
     missing: tuple[str, ...] = ()
+    absent: Mapping[str, Absence] = {}
     errors: tuple[NackError, ...] = ()
     not_mounted: tuple[str, ...] = ()
     fresh: bool = False
@@ -50,6 +53,7 @@ class _Record(msgspec.Struct):
     session: Session | None = None
     running: str = ""
     missing: tuple[str, ...] = ()
+    absent: dict[str, Absence] = {}
     state: State = "STALE"
     since: float = 0.0
     expected: bool = False
@@ -93,7 +97,7 @@ class Registry:
         """Its connection ended; nothing where another has replaced it."""
         record = self._records.get(peer.namespace, {}).get(peer.uid)
         if record is not None and record.session is session:
-            self._remember(record, session)
+            self._remember(record, session, now)
             record.session = None
             record.seen = now
 
@@ -167,7 +171,7 @@ class Registry:
     def _view(self, record: _Record, now: float) -> GatewayView:
         session = record.session
         if session is not None and session.greeted:
-            self._remember(record, session)
+            self._remember(record, session, now)
         state: State = session.state if session is not None else record.state
         if session is None and now - record.seen >= self._disconnected_after:
             state = "DISCONNECTED"
@@ -180,6 +184,7 @@ class Registry:
             since=record.since,
             sources=self._contained(record),
             missing=record.missing,
+            absent=record.absent,
             errors=session.errors if session is not None else (),
             not_mounted=session.not_mounted if session is not None and session.greeted else (),
             asked=session is not None and session.waiting(now, ASKED_SECONDS),
@@ -192,7 +197,8 @@ class Registry:
         return contents.get(record.running, frozenset()) if contents is not None else frozenset()
 
     @staticmethod
-    def _remember(record: _Record, session: Session) -> None:
+    def _remember(record: _Record, session: Session, now: float) -> None:
         record.running = session.running
         if session.missing is not None:  # until it says so itself, it misses what it missed before
             record.missing = session.missing
+            record.absent = heard(record.absent, session.absent, now)

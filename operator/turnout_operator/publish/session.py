@@ -5,7 +5,7 @@ gateway runs is never pushed, one that it refused never again; a version is push
 mounted; nothing is pushed under an epoch lower than one that the gateway has seen.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Literal
 
 import msgspec
@@ -81,6 +81,7 @@ class Session:
         self._asked_to_raise = (0, 0)
         self.running = ""
         self.missing: tuple[str, ...] | None = None
+        self.absent: Mapping[str, tuple[str, ...]] = {}
         self.build = ""
 
     # --- what happens
@@ -112,10 +113,10 @@ class Session:
                 return [Close(CLOSE_PROTOCOL, "an ack for another version than was pushed")]
             self._in_flight = None
             self.running = message.version
-            self.missing = message.missing
+            self._said(message)
             self._seen_epoch = max(self._seen_epoch, self._epoch)
         elif message.version == self.running:
-            self.missing = message.missing
+            self._said(message)
         return self._next(now)
 
     def nack(self, message: Nack, now: float) -> list[Action]:
@@ -176,6 +177,10 @@ class Session:
         return flying is not None and now - flying.since < late
 
     # --- inside
+
+    def _said(self, message: Ack) -> None:
+        self.missing = message.missing
+        self.absent = message.absent
 
     def _next(self, now: float) -> list[Action]:
         wanted = self._wanted

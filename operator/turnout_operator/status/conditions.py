@@ -1,8 +1,8 @@
 """The five conditions of an object, as a pure function of its verdict, of what its namespace's gateways run, and of time.
 
-`Accepted` and `ResolvedRefs` are the compiler's, but for secret files that gateways miss. `Programmed` is True only where every
-gateway has acknowledged a version that contains this very generation: by (uid, generation), not by version, so that an edit of
-one object does not unsettle the others. `Ready` and `Stalled` summarise for kstatus.
+`Accepted` and `ResolvedRefs` are the compiler's, but for secret files that gateways miss and models that providers do not have.
+`Programmed` is True only where every gateway has acknowledged a version that contains this very generation: by (uid,
+generation), not by version, so that an edit of one object does not unsettle the others. `Ready` and `Stalled` sum up.
 
 Rules: messages hold nothing that changes without the object (no versions, no counts of all), or every edit would rewrite every
 status; `lastTransitionTime` moves with the status alone; after a take-over what stands there stands until gateways had time to
@@ -17,10 +17,13 @@ from turnout_contract.api import conditions as names
 from turnout_contract.api.meta import Condition
 from turnout_contract.protocol import NackError
 from turnout_operator.compile import ConditionValue, Verdict
+from turnout_operator.publish.absence import absent_models
 from turnout_operator.publish.registry import GatewayView
 
 MOST_MESSAGE = 2048
 MOST_NAMED = 3
+MOST_MODELS_NAMED = 8
+PROVIDER = "ModelProvider"
 CARRIERS = ("ModelGateway", "ModelRoute")
 """The kinds that speak of the namespace's workloads."""
 
@@ -138,16 +141,28 @@ def _resolved(verdict: Verdict, scene: Scene, secrets: frozenset[str]) -> Condit
     if verdict.resolved.status == "False" or verdict.accepted.status == "False":
         return verdict.resolved
     missing = sorted({path for view in scene.gateways for path in view.missing} & secrets)
-    if not missing:
+    if missing:
+        return ConditionValue(
+            "False", names.SECRET_MISSING, f"not there, as gateways see it: {_some(missing)} (Secret/key)"
+        )
+    if verdict.kind != PROVIDER:
         return verdict.resolved
-    return ConditionValue(
-        "False", names.SECRET_MISSING, f"not there, as gateways see it: {_some(missing)} (Secret/key)"
-    )
+    return resolved_models(verdict, absent_models(scene.gateways, verdict.name, (verdict.uid, verdict.generation)))
+
+
+def resolved_models(verdict: Verdict, absent: Sequence[str]) -> ConditionValue:
+    """What `ResolvedRefs` of a provider says where these of its models do not exist; what else is wrong goes first."""
+    if not absent or verdict.resolved.status == "False" or verdict.accepted.status == "False":
+        return verdict.resolved
+    named = _some(absent, MOST_MODELS_NAMED)
+    return ConditionValue("False", names.MODEL_NOT_FOUND, f"the provider says that there is no model {named}")
 
 
 def _says_missing(standing: Condition | None, generation: int) -> bool:
     return (
-        standing is not None and standing.reason == names.SECRET_MISSING and standing.observed_generation == generation
+        standing is not None
+        and standing.reason in (names.SECRET_MISSING, names.MODEL_NOT_FOUND)
+        and standing.observed_generation == generation
     )
 
 
@@ -202,9 +217,9 @@ def _condition(kind: str, finding: ConditionValue, generation: int, previous: Co
     )
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _some(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _cut(text: str) -> str:

@@ -1,5 +1,6 @@
 """The gateway's side of the protocol, message by message."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,3 +191,34 @@ def test_in_any_conversation_the_epoch_never_falls_and_each_push_has_one_answer(
         assert state.epoch >= epoch
         assert state.version == running
         epoch = state.epoch
+
+
+def test_the_operator_hears_of_models_that_do_not_exist_with_the_acknowledgement_and_when_that_changes() -> None:
+    state = connected()
+    state.absent_changed({"openai": ("gtp",)})
+    version = digest("{}")
+    assert run(state, push("{}"))[-1] == Send(Ack("n1", version, absent={"openai": ("gtp",)}))
+    assert state.absent_changed({"openai": ("gtp",)}) == []
+    assert state.absent_changed({}) == [Send(Ack("", version))]
+    assert state.missing_changed(("a/b",)) == [Send(Ack("", version, ("a/b",)))]
+
+
+def test_another_operator_is_told_what_does_not_exist_once_it_has_confirmed_what_runs() -> None:
+    state = connected()
+    run(state, push("{}"))
+    state.lost()
+    assert state.absent_changed({"openai": ("gtp",)}) == []
+    state.dialled(())
+    said = Send(Ack("", digest("{}"), absent={"openai": ("gtp",)}))
+    assert state.received(Synced(epoch=7, version=digest("{}"))) == [said]
+
+
+def test_an_operator_of_an_older_build_reads_the_acknowledgement_all_the_same() -> None:
+    class OlderAck(msgspec.Struct, frozen=True, tag="ack", tag_field="type"):
+        nonce: str
+        version: str
+        missing: tuple[str, ...] = ()
+
+    text = msgspec.json.encode(Ack("", "v", ("a/b",), {"openai": ("gtp",)}))
+    assert msgspec.json.decode(text, type=OlderAck) == OlderAck("", "v", ("a/b",))
+    assert msgspec.json.decode(msgspec.json.encode(OlderAck("", "v")), type=Ack) == Ack("", "v")
