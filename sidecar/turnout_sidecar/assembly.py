@@ -111,12 +111,16 @@ class Assembly:
             wanted.append(self._loading)
         await asyncio.wait(wanted, timeout=WARM_SECONDS)
 
+    def _dropped(self) -> int:
+        """Answers that were not kept: too many waited, for the store or before it."""
+        return self.store.counts.writes_dropped + self._cache.keeper.dropped
+
     def _expose(self) -> None:
         counts = (
             (semconv.STORE_LOOKUPS, "Look-ups of the cache store.", lambda: self.store.counts.lookups),
             (semconv.STORE_TIMEOUTS, "Look-ups that took too long.", lambda: self.store.counts.timeouts),
             (semconv.STORE_FAILURES, "Look-ups that failed.", lambda: self.store.counts.failures),
-            (semconv.STORE_WRITES_DROPPED, "Writes that were dropped.", lambda: self.store.counts.writes_dropped),
+            (semconv.STORE_WRITES_DROPPED, "Writes that were dropped.", self._dropped),
         )
         self.discovery.expose(self.metrics)
         for name, text, read in counts:
