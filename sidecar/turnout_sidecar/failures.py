@@ -101,7 +101,7 @@ def of_status(status: int, headers: Mapping[str, str], said: ProviderError, back
     label = str(status)
     after = _retry_after(headers, said, now_unix_ns)
     if not _FIRST_ERROR <= status < _FIRST_SERVER_ERROR:  # a redirect is no answer either
-        return Failure(label, _server_error(status, said, backend), SERVER_ERROR, after)
+        return Failure(label, _server_error(status, said, backend, after), SERVER_ERROR, after)
     if status in _CREDENTIALS or _meant(said) == _UNAUTHENTICATED:  # Google answers 400 to a key that is none
         return _bad_credentials(status, backend)
     return _refused(status, said, backend, after)
@@ -128,7 +128,7 @@ def of_error(
         failure = _refused(status, said, backend, after)
     else:
         what = f"answered with an error: {said.message}" if said.message else "answered with an error"
-        failure = Failure("error_answer", _bad_gateway(backend, what), SERVER_ERROR, after)
+        failure = Failure("error_answer", _bad_gateway(backend, what, _come_back(after)), SERVER_ERROR, after)
     return failure if reported is None else msgspec.structs.replace(failure, reported=reported)
 
 
@@ -149,11 +149,11 @@ def not_an_answer(backend: str, why: str) -> Failure:
     )
 
 
-def _server_error(status: int, said: ProviderError, backend: str) -> CallError:
+def _server_error(status: int, said: ProviderError, backend: str, after: float | None) -> CallError:
     """A 5xx: ours is a 502, and the provider's own words go with it."""
     what = f"{backend} answered {status}: {said.message}" if said.message else f"{backend} answered {status}."
     own = {"status": status, "type": said.type or None, "code": said.code or None}
-    return CallError(502, "upstream_error", what, details={"provider": own})
+    return CallError(502, "upstream_error", what, details={"provider": own}, headers=_come_back(after))
 
 
 def _bad_credentials(status: int, backend: str) -> Failure:
@@ -173,10 +173,11 @@ def _refused(status: int, said: ProviderError, backend: str, after: float | None
 
 
 def _rate_limited(said: ProviderError, backend: str, after: float | None) -> Failure:
-    headers = {} if after is None else {"retry-after": str(math.ceil(after))}
     message = said.message or f"{backend} takes no more calls now (429)."
     code = said.code or "rate_limit_exceeded"
-    return Failure("429", CallError(429, code, message, kind=said.type or None, headers=headers), RATE_LIMITED, after)
+    return Failure(
+        "429", CallError(429, code, message, kind=said.type or None, headers=_come_back(after)), RATE_LIMITED, after
+    )
 
 
 def _retry_after(headers: Mapping[str, str], said: ProviderError, now_unix_ns: int) -> float | None:
@@ -185,8 +186,13 @@ def _retry_after(headers: Mapping[str, str], said: ProviderError, now_unix_ns: i
     return said.retry_after if told is None else told
 
 
-def _bad_gateway(backend: str, what: str) -> CallError:
-    return CallError(502, "upstream_error", f"{backend} {what}.")
+def _come_back(after: float | None) -> dict[str, str]:
+    """The header that tells a caller when."""
+    return {} if after is None else {"retry-after": str(math.ceil(after))}
+
+
+def _bad_gateway(backend: str, what: str, headers: dict[str, str] | None = None) -> CallError:
+    return CallError(502, "upstream_error", f"{backend} {what}.", headers=headers)
 
 
 def _timeout(backend: str, what: str) -> CallError:

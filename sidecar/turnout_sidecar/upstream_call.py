@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from turnout_contract import __version__
 from turnout_sidecar.exchange.call import Attempt, Exchange
+from turnout_sidecar.exchange.header_lines import joined
 from turnout_sidecar.ports.upstream import UpstreamRequest
 from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.ways import Way
@@ -40,7 +41,7 @@ def upstream_request(
     headers = end.headers + ((*_OURS, ("accept", way.stream_type)) if exchange.stream else _UNARY)
     if not way.translated:
         for name in _FORWARDED[exchange.endpoint.format]:
-            value = exchange.headers.get(name)
+            value = joined(exchange.headers, name)
             if value is not None:
                 headers += ((name, value),)
     if exchange.trace is not None:

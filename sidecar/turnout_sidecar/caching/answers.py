@@ -23,7 +23,7 @@ _SURE_DIGITS = 18
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What is stored of an answer. `backend` (provider/model) made it; `cost_nano` is what it had cost."""
+    """What is stored of an answer. `backend` (provider/model) made it, without `dropped`; `cost_nano` is what it had cost."""
 
     partition: str
     exact_key: str
@@ -33,6 +33,7 @@ class Kept(msgspec.Struct, frozen=True):
     body: bytes
     usage: Usage | None = None
     cost_nano: int | None = None
+    dropped: tuple[str, ...] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()

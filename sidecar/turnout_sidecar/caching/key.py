@@ -18,6 +18,7 @@ from turnout_contract import canonical
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.caching.formats import CACHED
 from turnout_sidecar.exchange.call import Caller, Exchange
+from turnout_sidecar.exchange.header_lines import joined
 from turnout_sidecar.ports.store import Partition, namespace_scope, team_scope, user_scope
 
 FORWARDED = ("openai-beta", "anthropic-beta")
@@ -63,7 +64,7 @@ def keys_of(exchange: Exchange, route: snap.Route, rule: snap.Rule, partition: P
         sorted((backend.provider, backend.model) for backend in rule.backends),
         exchange.sensitivity,
         None if prompt is None else [prompt.name, prompt.version, prompt.variables_digest],
-        [ascii(exchange.headers.get(name)) for name in FORWARDED],  # which may hold bytes that are no text
+        [ascii(joined(exchange.headers, name)) for name in FORWARDED],  # which may hold bytes that are no text
         question is not None,
         body,
     ]

@@ -35,7 +35,14 @@ class CallError(Exception):
         """Change each text that may be somebody else's."""
         self.message, self.code, self.kind = rewritten(self.message), rewritten(self.code), rewritten(self.kind)
         self.param = None if self.param is None else rewritten(self.param)
+        self.details = _rewritten(self.details, rewritten)
         self.args = (self.message,)
+
+
+def _rewritten(value: Any, rewritten: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _rewritten(inner, rewritten) for name, inner in value.items()}
+    return rewritten(value) if isinstance(value, str) else value
 
 
 _KINDS = {

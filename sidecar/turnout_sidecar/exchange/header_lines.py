@@ -15,3 +15,8 @@ def lines(headers: Mapping[str, str], name: str) -> list[str]:
         return list(headers.getall(name, ()))
     value = headers.get(name)
     return [] if value is None else [value]
+
+
+def joined(headers: Mapping[str, str], name: str) -> str | None:
+    """All lines of a header that is a list, as one; None where there is none."""
+    return ", ".join(lines(headers, name)) if name in headers else None

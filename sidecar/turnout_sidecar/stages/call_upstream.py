@@ -8,7 +8,7 @@ backend where there is one, and by waiting where there is none and the deadline 
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -20,16 +20,18 @@ from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.failures import INTERNAL, Failure
 from turnout_sidecar.ports.clock import Clock, Dice
-from turnout_sidecar.ports.upstream import Upstream, UpstreamError, UpstreamResponse
+from turnout_sidecar.ports.upstream import Upstream, UpstreamError, UpstreamResponse, UpstreamTimeout
 from turnout_sidecar.relay import Once, Relay, complete
 from turnout_sidecar.retry import RetryBudgets, wait_seconds
 from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.sizes import input_tokens
+from turnout_sidecar.time_limit import within
 from turnout_sidecar.upstream_call import returned_headers, upstream_request
 from turnout_sidecar.usage_option import UsageOption
 from turnout_sidecar.ways import Way, askable, said_in_stream, way_to
 from turnout_sidecar.wire.canonical import Failed, NotAnAnswer
 from turnout_sidecar.wire.messages.count_tokens import write_count
+from turnout_sidecar.wire.observing import Tap
 from turnout_sidecar.wire.responses.errors import FailedAnswer
 from turnout_sidecar.wire.support import Untranslatable
 
@@ -199,14 +201,8 @@ class CallUpstream:
         tap = way.tap()
         idle = exchange.route.timeouts.stream_idle_ms / 1000
         pieces = reply.iter_any(first_timeout=self._left(deadline), idle_timeout=idle)
-        first = b""
         try:
-            async for piece in pieces:
-                first = tap.feed(piece)
-                if first or tap.error is not None:
-                    break
-            else:
-                first = tap.finish()
+            first = await self._first(tap, pieces, backend, deadline)
             if not first and tap.error is None:
                 await reply.close()
                 return failures.not_an_answer(attempt.name, "an empty stream")
@@ -223,6 +219,28 @@ class CallUpstream:
         say = functools.partial(way.say, tap)
         relay = Relay(exchange, attempt, reply, pieces, tap, first, self._clock, say, backend.end.without_credentials)
         return Response(reply.status, headers={**returned_headers(reply.headers), **_STREAMED}, stream=relay)
+
+    async def _first(self, tap: Tap, pieces: AsyncIterator[bytes], backend: LiveBackend, deadline: int) -> bytes:
+        """What may go out first; nothing where an error, or the end, came before it. Raises NotAnAnswer and UpstreamError.
+
+        A stream that only says that it is alive, or drips, is not waited for longer than one that says nothing.
+        """
+        async for piece in pieces:
+            first = tap.feed(piece)
+            if first or tap.error is not None:
+                return first
+            break
+        else:
+            return tap.finish()
+        try:
+            with within(self._left(deadline)):
+                async for piece in pieces:
+                    first = tap.feed(piece)
+                    if first or tap.error is not None:
+                        return first
+        except TimeoutError:
+            raise UpstreamTimeout(backend.end.target.origin, "first-byte") from None
+        return tap.finish()
 
     def _error(self, attempt: Attempt, reply: UpstreamResponse, error: Any, reported: Usage | None) -> Failure:
         """An error where an answer should be."""
@@ -241,8 +259,13 @@ class CallUpstream:
         attempt.cost_nano = 0 if usage is None else money.cost(usage, attempt.model.price)
 
 
-def _input_only(exchange: Exchange) -> Usage:
-    """What a provider that read the call and then failed, or was left, may charge for: nothing of an answer was seen."""
+def _input_only(exchange: Exchange) -> Usage | None:
+    """What a provider that read the call and then failed, or was left, may charge for: nothing of an answer was seen.
+
+    To count tokens costs nothing.
+    """
+    if exchange.endpoint.operation == COUNT:
+        return None
     return Usage(input=input_tokens(exchange), output=0, estimated=True)
 
 

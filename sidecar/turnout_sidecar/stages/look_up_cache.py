@@ -157,6 +157,7 @@ class LookUpCache:
         exchange.response_backend = kept.backend
         exchange.usage = kept.usage
         exchange.saved_nano = kept.cost_nano
+        exchange.dropped = kept.dropped
         cached = CACHED[exchange.endpoint.name]
         body = cached.renewed(kept.body, exchange.id, self._clock.unix_ns() // 1_000_000_000)
         if exchange.stream:

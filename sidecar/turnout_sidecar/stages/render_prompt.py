@@ -47,7 +47,8 @@ def render_prompt(clock: Clock, dice: Dice) -> Stage:
         version = _version(exchange, prompt, request.get("version"), dice)
         values, messages = _rendered(prompt, version, request.get("variables"), now)
         exchange.prompt = PromptUse(prompt.name, version.name, digest_of(values))
-        exchange.body = place(exchange.endpoint.format, exchange.body, messages, version.parameters)
+        parameters = version.parameters if exchange.endpoint.operation == "chat" else {}  # what is counted has none
+        exchange.body = place(exchange.endpoint.format, exchange.body, messages, parameters)
         return await proceed(exchange)
 
     return stage

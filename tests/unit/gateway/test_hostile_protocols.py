@@ -1,0 +1,147 @@
+"""What goes wrong between protocols: streams that say nothing, free calls that fail, headers on several lines, hits with losses."""
+
+from typing import Any
+
+import orjson
+
+from gateway_rig import (
+    EVENTS,
+    Client,
+    a_gateway,
+    a_model,
+    a_provider,
+    a_route,
+    a_rule,
+    a_snapshot,
+    answer,
+    call,
+    chat,
+)
+from turnout_contract.snapshot import model as snap
+from turnout_sidecar.adapters.fake_upstream import FakeReply, FakeUpstream
+from turnout_sidecar.adapters.memory_store import MemoryStore
+from turnout_sidecar.ports.clock import SystemClock
+from turnout_sidecar.ports.embedder import FakeEmbedder
+from turnout_sidecar.ports.secrets import FakeSecrets
+from turnout_sidecar.ports.telemetry import FakeTelemetry
+from turnout_sidecar.ports.upstream import UpstreamClosed
+from turnout_sidecar.stages.look_up_cache import LookUpCache
+
+MESSAGES = "/v1/messages"
+COUNT = "/v1/messages/count_tokens"
+ONCE = snap.Retry(attempts=0)
+KEEPS = snap.Cache("default", ttl_ms=60_000, scope="Team", semantic=False, max_temperature=0.0, max_entries=100)
+JSON = ("content-type", "application/json")
+
+
+def ask(**fields: Any) -> dict[str, Any]:
+    return {"model": "assistant", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello?"}], **fields}
+
+
+def named(kind: str, **data: Any) -> bytes:
+    return b"event: " + kind.encode() + b"\ndata: " + orjson.dumps({"type": kind, **data}) + b"\n\n"
+
+
+def begun() -> bytes:
+    message: dict[str, Any] = {"id": "m", "type": "message", "role": "assistant", "content": [], "model": "c"}
+    return named(
+        "message_start", message={**message, "stop_reason": None, "usage": {"input_tokens": 10, "output_tokens": 1}}
+    )
+
+
+def claude(name: str = "claude", **fields: Any) -> snap.Provider:
+    return a_provider(name, a_model(), protocol="Anthropic", **fields)
+
+
+async def test_a_stream_that_only_says_that_it_lives_is_given_up_in_time() -> None:
+    alive = FakeReply(headers=EVENTS, pieces=(begun(), *[named("ping")] * 3), hang_before=4)
+    upstream = FakeUpstream([alive, FakeReply(pieces=(answer(),))])
+    times = snap.Timeouts(request_ms=60_000, first_token_ms=200, stream_idle_ms=60_000)
+    route = a_route("assistant", a_rule("claude/gpt", "openai/gpt"), timeouts=times, retry=ONCE)
+    telemetry = FakeTelemetry()
+    snapshot = a_snapshot(route, providers=[claude(), a_provider()])
+    async with a_gateway(snapshot, upstream=upstream, telemetry=telemetry) as gateway:
+        reply = await call(gateway, chat(stream=True))
+    assert (reply.status, reply.headers["x-turnout-backend"]) == (200, "openai/gpt")
+    assert [attempt.error for attempt in telemetry.ended[0].attempts] == ["first_token_timeout", None]
+    assert upstream.responses[0].closed
+
+
+async def test_counting_tokens_costs_nothing_when_it_fails_either() -> None:
+    upstream = FakeUpstream([UpstreamClosed("http://fake", reply_started=False)])
+    telemetry = FakeTelemetry()
+    snapshot = a_snapshot(a_route("assistant", a_rule("claude/gpt"), retry=ONCE), providers=[claude()])
+    async with a_gateway(snapshot, upstream=upstream, telemetry=telemetry) as gateway:
+        reply = await call(gateway, {"model": "assistant", "messages": ask()["messages"]}, COUNT)
+    assert (reply.status, reply.headers["x-turnout-cost-usd"]) == (502, "0")
+    assert (telemetry.ended[0].cost_nano, telemetry.ended[0].attempts[0].usage) == (0, None)
+
+
+async def test_every_line_of_anthropic_beta_goes_on_and_into_the_key() -> None:
+    whole = {"id": "m", "type": "message", "role": "assistant", "model": "c", "stop_sequence": None}
+    spoken = {"content": [{"type": "text", "text": "Hi."}], "usage": {"input_tokens": 1, "output_tokens": 1}}
+    body = orjson.dumps({**whole, **spoken, "stop_reason": "end_turn"})
+    upstream = FakeUpstream([FakeReply(pieces=(body,))])
+    cache = LookUpCache(MemoryStore(dimension=64, clock=SystemClock()), FakeEmbedder(), clock=SystemClock())
+    snapshot = a_snapshot(a_route("assistant", a_rule("claude/gpt", cache=KEEPS)), providers=[claude()])
+    async with a_gateway(snapshot, upstream=upstream, cache=cache) as gateway:
+        states = []
+        for lines in (b"anthropic-beta: a-1\r\nanthropic-beta: b-2\r\n", b"anthropic-beta: a-1\r\n"):
+            raw = orjson.dumps(ask())
+            async with Client(gateway.port) as client:
+                head = b"POST /v1/messages?beta=true HTTP/1.1\r\nhost: t\r\n" + lines
+                client.writer.write(head + b"content-length: %d\r\n\r\n" % len(raw) + raw)
+                states.append((await client.reply()).headers["x-turnout-cache"])
+            await cache.keeper.settled()
+    assert states == ["miss", "miss"]
+    assert [dict(request.headers)["anthropic-beta"] for request in upstream.requests] == ["a-1, b-2", "a-1"]
+
+
+async def test_when_to_come_back_is_told_of_a_provider_that_is_overloaded() -> None:
+    said = b'{"type":"error","error":{"type":"overloaded_error","message":"Busy."}}'
+    upstream = FakeUpstream([FakeReply(529, (JSON, ("retry-after", "7")), (said,))])
+    snapshot = a_snapshot(a_route("assistant", a_rule("claude/gpt"), retry=ONCE), providers=[claude()])
+    async with a_gateway(snapshot, upstream=upstream) as gateway:
+        for body, path in ((ask(), MESSAGES), (chat(), "/v1/chat/completions")):
+            reply = await call(gateway, body, path)
+            assert (reply.status, reply.headers["retry-after"]) == (502, "7")
+
+
+async def test_a_credential_is_hidden_in_every_word_of_a_providers_error() -> None:
+    said = {"message": "no sk-1", "type": "bad_sk-1", "code": "sk-1"}
+    upstream = FakeUpstream([FakeReply(500, (JSON,), (orjson.dumps({"error": said}),))])
+    provider = a_provider(api_key=snap.SecretFile("one", "apiKey"))
+    secrets = FakeSecrets({"one": {"apiKey": b"sk-1"}})
+    snapshot = a_snapshot(a_route(retry=ONCE), providers=[provider])
+    async with a_gateway(snapshot, upstream=upstream, secrets=secrets) as gateway:
+        reply = await call(gateway, chat())
+    assert reply.status == 502
+    assert b"sk-1" not in reply.body
+    assert reply.error["details"]["provider"]["type"] == "bad_[hidden]"
+
+
+async def test_a_hit_says_what_was_dropped_when_its_answer_was_made() -> None:
+    upstream = FakeUpstream([FakeReply(pieces=(answer(),))])
+    cache = LookUpCache(MemoryStore(dimension=64, clock=SystemClock()), FakeEmbedder(), clock=SystemClock())
+    async with a_gateway(a_snapshot(a_route("assistant", a_rule(cache=KEEPS))), upstream=upstream, cache=cache) as it:
+        first = await call(it, ask(top_k=3), MESSAGES)
+        await cache.keeper.settled()
+        second = await call(it, ask(top_k=3), MESSAGES)
+    assert (first.headers["x-turnout-cache"], second.headers["x-turnout-cache"]) == ("miss", "exact")
+    assert first.headers["x-turnout-dropped"] == second.headers["x-turnout-dropped"] == "top_k"
+
+
+async def test_a_prompt_whose_tokens_are_counted_brings_its_words_and_no_parameters() -> None:
+    upstream = FakeUpstream([FakeReply(pieces=(b'{"input_tokens":12}',))])
+    version = snap.PromptVersion("v1", (snap.PromptMessage("system", "Be kind."),), temperature="0.2", max_tokens=50)
+    route = a_route("assistant", a_rule("claude/gpt"), prompt="kind")
+    prompts = (snap.Prompt("kind", {}, (("v1", 1),), (version,)),)
+    async with a_gateway(a_snapshot(route, providers=[claude()], prompts=prompts), upstream=upstream) as gateway:
+        reply = await call(gateway, {"model": "assistant", "messages": ask()["messages"]}, COUNT)
+    assert reply.json == {"input_tokens": 12}
+    sent = orjson.loads(upstream.requests[0].body)
+    assert sent == {
+        "model": "gpt",
+        "system": [{"type": "text", "text": "Be kind."}],
+        "messages": [{"role": "user", "content": "Hello?"}],
+    }
