@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from turnout_sidecar.wire import signed_ids
+from turnout_sidecar.wire import members, signed_ids
 from turnout_sidecar.wire.canonical import (
     Audio,
     Document,
@@ -23,7 +23,7 @@ from turnout_sidecar.wire.canonical import (
     ToolCall,
     ToolResult,
 )
-from turnout_sidecar.wire.chat import members, parts_in
+from turnout_sidecar.wire.chat import parts_in
 from turnout_sidecar.wire.chat.reasoning import thoughts
 
 _SPEAKERS: Final[dict[str, Role]] = {

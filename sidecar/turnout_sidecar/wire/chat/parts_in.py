@@ -7,8 +7,8 @@ Rules: data URLs become bytes with their media type; `cache_control` (which many
 from typing import Any, Final
 
 from turnout_sidecar.exchange.errors import bad_request
+from turnout_sidecar.wire import members
 from turnout_sidecar.wire.canonical import Audio, Document, Image, Refusal, Source, Text
-from turnout_sidecar.wire.chat import members
 
 _BASE64: Final = ";base64"
 _SHORT: Final = "5m"

@@ -10,8 +10,9 @@ from typing import Any, Final, get_args
 import msgspec
 
 from turnout_sidecar.exchange.errors import bad_request
+from turnout_sidecar.wire import members
 from turnout_sidecar.wire.canonical import Effort, Format, Reasoning, Request, Tool, ToolChoice
-from turnout_sidecar.wire.chat import members, messages_in, parts_in
+from turnout_sidecar.wire.chat import messages_in, parts_in
 
 _EFFORTS: Final = frozenset(get_args(Effort))
 _CHOICES: Final = {"auto": ToolChoice("auto"), "none": ToolChoice("none"), "required": ToolChoice("required")}

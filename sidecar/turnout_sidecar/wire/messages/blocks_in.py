@@ -15,12 +15,13 @@ import orjson
 from turnout_sidecar.exchange.errors import bad_request
 from turnout_sidecar.wire import signed_ids
 from turnout_sidecar.wire.canonical import Document, Image, Part, Source, Text, Thinking, ToolCall, ToolResult
-from turnout_sidecar.wire.messages.members import (
-    an_object,
+from turnout_sidecar.wire.members import (
     flag,
+    needed_record,
     needed_text,
-    objects,
     path,
+    record,
+    records,
     text,
     untranslatable,
     wrong,
@@ -49,7 +50,7 @@ def read_texts(holder: dict[str, Any], name: str, where: str, unknown: Unknown) 
 
 def read_cache(holder: dict[str, Any], where: str) -> str | None:
     """How long the prefix that ends here is to be kept; None: no mark."""
-    control = an_object(holder, "cache_control", where)
+    control = record(holder, "cache_control", where)
     if control is None:
         return None
     ttl = text(control, "ttl", path(where, "cache_control"))
@@ -79,8 +80,7 @@ def _read_all(
     field = path(where, name)
     if content.__class__ is not list:
         raise wrong(field, "a string or an array of blocks", content)
-    for index, block in enumerate(objects(holder, name, where)):
-        here = f"{field}[{index}]"
+    for here, block in records(holder, name, where):
         kind = needed_text(block, "type", here)
         reader = readers.get(kind)
         if reader is None:
@@ -116,7 +116,7 @@ def _redacted(block: dict[str, Any], where: str, unknown: Unknown) -> Part:
 def _tool_use(block: dict[str, Any], where: str, unknown: Unknown) -> Part:
     note_unknown(block, frozenset({"id", "name", "input"}), where, unknown)
     own, signature = signed_ids.split(needed_text(block, "id", where))
-    arguments = orjson.dumps(an_object(block, "input", where) or {}).decode()
+    arguments = orjson.dumps(record(block, "input", where) or {}).decode()
     return ToolCall(own, needed_text(block, "name", where), arguments, signature, read_cache(block, where))
 
 
@@ -143,10 +143,8 @@ _READERS: Final[dict[str, Reader]] = _IN_RESULTS | {
 
 
 def _source(block: dict[str, Any], where: str) -> Source:
-    source = an_object(block, "source", where)
+    source = needed_record(block, "source", where)
     here = path(where, "source")
-    if source is None:
-        raise wrong(here, "an object", None)
     kind = needed_text(source, "type", here)
     if kind == "base64":
         return Source(media_type=needed_text(source, "media_type", here), data=needed_text(source, "data", here))

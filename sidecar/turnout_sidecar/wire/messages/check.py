@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from turnout_sidecar.exchange.errors import bad_request
-from turnout_sidecar.wire.messages.members import wrong
+from turnout_sidecar.wire.members import wrong
 
 MAX_MODEL: Final = 256
 MAX_MESSAGES: Final = 100_000

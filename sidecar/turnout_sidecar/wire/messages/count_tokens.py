@@ -10,8 +10,8 @@ import orjson
 
 from turnout_sidecar.exchange.errors import bad_request
 from turnout_sidecar.wire import tokens
+from turnout_sidecar.wire.members import wrong
 from turnout_sidecar.wire.messages import check
-from turnout_sidecar.wire.messages.members import wrong
 
 
 def check_count(body: dict[str, Any]) -> None:

@@ -19,20 +19,19 @@ from turnout_sidecar.wire.canonical import (
     ToolChoice,
     ToolResult,
 )
-from turnout_sidecar.wire.messages.blocks_in import Unknown, note_unknown, read_cache, read_content, read_texts
-from turnout_sidecar.wire.messages.members import (
-    an_object,
+from turnout_sidecar.wire.members import (
     flag,
+    needed_record,
     needed_text,
     number,
-    objects,
-    path,
+    record,
+    records,
     strings,
     text,
     untranslatable,
     whole,
-    wrong,
 )
+from turnout_sidecar.wire.messages.blocks_in import Unknown, note_unknown, read_cache, read_content, read_texts
 
 FIELDS: Final = {
     "messages": "messages",
@@ -77,7 +76,7 @@ def read_request(body: dict[str, Any]) -> Request:
             unknown.add(name[:128])
     tools, provider_tools = _tools(body, unknown)
     choice, parallel = _tool_choice(body)
-    metadata = an_object(body, "metadata") or {}
+    metadata = record(body, "metadata") or {}
     note_unknown(metadata, frozenset({"user_id"}), "metadata", unknown)
     return Request(
         messages=(*_system(body, unknown), *_messages(body, unknown)),
@@ -110,8 +109,7 @@ def _system(body: dict[str, Any], unknown: Unknown) -> tuple[Message, ...]:
 
 def _messages(body: dict[str, Any], unknown: Unknown) -> list[Message]:
     messages = []
-    for index, message in enumerate(objects(body, "messages")):
-        where = f"messages[{index}]"
+    for where, message in records(body, "messages"):
         note_unknown(message, frozenset({"role", "content"}), where, unknown)
         role = needed_text(message, "role", where)
         if role == "user":
@@ -149,8 +147,7 @@ def _tools(body: dict[str, Any], unknown: Unknown) -> tuple[tuple[Tool, ...], tu
     """The application's own tools, and the types of those that Anthropic defines."""
     tools: list[Tool] = []
     provided: list[str] = []
-    for index, tool in enumerate(objects(body, "tools")):
-        where = f"tools[{index}]"
+    for where, tool in records(body, "tools"):
         kind = text(tool, "type", where)
         if kind is not None and kind != _CUSTOM:
             provided.append(kind)
@@ -160,7 +157,7 @@ def _tools(body: dict[str, Any], unknown: Unknown) -> tuple[tuple[Tool, ...], tu
             Tool(
                 needed_text(tool, "name", where),
                 text(tool, "description", where),
-                an_object(tool, "input_schema", where),
+                record(tool, "input_schema", where),
                 flag(tool, "strict", where),
                 read_cache(tool, where),
             )
@@ -171,7 +168,7 @@ def _tools(body: dict[str, Any], unknown: Unknown) -> tuple[tuple[Tool, ...], tu
 
 
 def _tool_choice(body: dict[str, Any]) -> tuple[ToolChoice | None, bool | None]:
-    choice = an_object(body, "tool_choice")
+    choice = record(body, "tool_choice")
     if choice is None:
         return None, None
     single = flag(choice, "disable_parallel_tool_use", "tool_choice")
@@ -190,28 +187,25 @@ def _tool_choice(body: dict[str, Any]) -> tuple[ToolChoice | None, bool | None]:
 
 def _format(body: dict[str, Any], unknown: Unknown) -> Format | None:
     """`output_config.format`, or `output_format`, as betas of the API called it."""
-    config = an_object(body, "output_config") or {}
+    config = record(body, "output_config") or {}
     note_unknown(config, frozenset({"effort", "format"}), "output_config", unknown)
-    where, wanted = "output_config.format", an_object(config, "format", "output_config")
+    where, wanted = "output_config.format", record(config, "format", "output_config")
     if wanted is None:
-        where, wanted = "output_format", an_object(body, "output_format")
+        where, wanted = "output_format", record(body, "output_format")
     if wanted is None:
         return None
     kind = needed_text(wanted, "type", where)
     if kind != "json_schema":
         raise untranslatable(f"{where}.type", kind)
-    schema = an_object(wanted, "schema", where)
-    if schema is None:
-        raise wrong(path(where, "schema"), "an object", None)
-    return Format("json_schema", name="answer", schema=schema, strict=True)
+    return Format("json_schema", name="answer", schema=needed_record(wanted, "schema", where), strict=True)
 
 
 def _reasoning(body: dict[str, Any], unknown: Unknown) -> Reasoning | None:
-    word = text(an_object(body, "output_config") or {}, "effort", "output_config")
+    word = text(record(body, "output_config") or {}, "effort", "output_config")
     if word is not None and word not in _EFFORTS:
         raise untranslatable("output_config.effort", word)
     effort = None if word is None else _EFFORTS[word]
-    thinking = an_object(body, "thinking")
+    thinking = record(body, "thinking")
     if thinking is None:
         return None if effort is None else Reasoning(effort=effort)
     kind = needed_text(thinking, "type", "thinking")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from turnout_sidecar.exchange.errors import bad_request
+from turnout_sidecar.wire import members
 from turnout_sidecar.wire.openai_request import MAX_MESSAGES, MAX_MODEL
-from turnout_sidecar.wire.responses import fields
 
 _NUMBER = (int, float)
 _OPTIONS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -40,19 +40,19 @@ def check(body: dict[str, Any]) -> None:
     """Raises CallError (400) unless this is a body of /v1/responses."""
     model = body.get("model")
     if model.__class__ is not str:
-        raise fields.wrong("model", "a string", model, given="model" in body)
+        raise members.wrong("model", "a string", model)
     if not 0 < len(model) <= MAX_MODEL:
         raise bad_request(f"model must be 1 to {MAX_MODEL} characters long.", param="model")
     for name, value in body.items():
         rule = _OPTIONS.get(name)
         if rule is not None and value is not None and value.__class__ not in rule[0]:
-            raise fields.wrong(name, rule[1], value)
+            raise members.wrong(name, rule[1], value)
     shape = (body.get("text") or {}).get("format")
     if shape is not None and shape.__class__ is not dict:
-        raise fields.wrong("text.format", "an object", shape)
+        raise members.wrong("text.format", "an object", shape)
     for index, tool in enumerate(body.get("tools") or ()):
         if tool.__class__ is not dict:
-            raise fields.wrong(f"tools[{index}]", "an object", tool)
+            raise members.wrong(f"tools[{index}]", "an object", tool)
     _check_input(body)
 
 
@@ -114,12 +114,12 @@ def _check_input(body: dict[str, Any]) -> None:
     given = body.get("input")
     if given is None:
         if all(body.get(name) is None for name in _INSTEAD_OF_INPUT):
-            raise fields.wrong("input", "a string or an array of items", None, given="input" in body)
+            raise members.wrong("input", "a string or an array of items", None)
         return
     if given.__class__ is str:
         return
     if given.__class__ is not list:
-        raise fields.wrong("input", "a string or an array of items", given)
+        raise members.wrong("input", "a string or an array of items", given)
     if len(given) > MAX_MESSAGES:
         raise bad_request(f"input must hold at most {MAX_MESSAGES} items.", param="input")
     for index, item in enumerate(given):
@@ -128,15 +128,15 @@ def _check_input(body: dict[str, Any]) -> None:
 
 def _check_item(item: Any, field: str) -> None:
     if item.__class__ is not dict:
-        raise fields.wrong(field, "an object", item)
+        raise members.wrong(field, "an object", item)
     for name in ("type", "role"):
         value = item.get(name)
         if value is not None and value.__class__ is not str:
-            raise fields.wrong(f"{field}.{name}", "a string", value)
+            raise members.wrong(f"{field}.{name}", "a string", value)
     for name in ("content", "output"):
         for index, part in enumerate(_listed(item.get(name))):
             if part.__class__ is not dict:
-                raise fields.wrong(f"{field}.{name}[{index}]", "an object", part)
+                raise members.wrong(f"{field}.{name}[{index}]", "an object", part)
 
 
 def _listed(value: Any) -> list[Any]:

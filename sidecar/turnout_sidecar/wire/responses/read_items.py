@@ -10,7 +10,7 @@ turns. Rules:
 
 from typing import Any
 
-from turnout_sidecar.wire import signed_ids
+from turnout_sidecar.wire import members, signed_ids
 from turnout_sidecar.wire.canonical import (
     Document,
     Image,
@@ -23,7 +23,6 @@ from turnout_sidecar.wire.canonical import (
     ToolCall,
     ToolResult,
 )
-from turnout_sidecar.wire.responses import fields
 from turnout_sidecar.wire.responses.read_content import read_part
 from turnout_sidecar.wire.responses.thoughts import unseal
 from turnout_sidecar.wire.responses.words import PROVIDER_ITEMS, STATEFUL_ITEMS, kind_of_item
@@ -53,9 +52,9 @@ class Conversation:
         if given is None:
             return
         if not isinstance(given, list):
-            raise fields.wrong("input", "a string or an array of items", given)
+            raise members.wrong("input", "a string or an array of items", given)
         for index, item in enumerate(given):
-            self._item(fields.an_object(item, f"input[{index}]"), f"input[{index}]")
+            self._item(members.as_record(item, f"input[{index}]"), f"input[{index}]")
 
     def _item(self, item: dict[str, Any], field: str) -> None:
         kind = kind_of_item(item)
@@ -72,19 +71,19 @@ class Conversation:
         elif kind in PROVIDER_ITEMS:
             self.provider_items.append(kind)
         elif "type" not in item or not kind:
-            raise fields.wrong(f"{field}.type", "a string", item.get("type"), given="type" in item)
+            raise members.wrong(f"{field}.type", "a string", item.get("type"))
         else:
-            raise fields.not_understood(f"{field}.type", kind)
+            raise members.unknown_value(f"{field}.type", kind)
 
     def _message(self, item: dict[str, Any], field: str) -> None:
-        said = fields.needed(item, "role", f"{field}.role")
+        said = members.needed_text(item, "role", field)
         role = _ROLES.get(said)
         if role is None:
-            raise fields.not_understood(f"{field}.role", said)
+            raise members.unknown_value(f"{field}.role", said)
         parts = _content(item.get("content"), f"{field}.content")
         for part in parts:
             if isinstance(part, Refusal) and role != "assistant":
-                raise fields.not_understood(f"{field}.content", "refusal")
+                raise members.unknown_value(f"{field}.content", "refusal")
         if role == "assistant":
             self._append(role, *parts)
         else:
@@ -92,13 +91,13 @@ class Conversation:
 
     def _thought(self, item: dict[str, Any], field: str) -> Thinking:
         words = _joined(item, "summary", field) or _joined(item, "content", field)
-        encrypted = fields.text(item, "encrypted_content", f"{field}.encrypted_content")
+        encrypted = members.text(item, "encrypted_content", field)
         signature, redacted = unseal(encrypted)
         if signature is not None or redacted is not None:
             return Thinking(words, signature, redacted)  # the item's id was made here
         if encrypted is not None:
             self.lost.add("input (reasoning.encrypted_content)")
-        return Thinking(words, item=fields.text(item, "id", f"{field}.id"))
+        return Thinking(words, item=members.text(item, "id", field))
 
     def _append(self, role: Role, *parts: Part) -> None:
         """To the model's turn, if it is going on."""
@@ -121,39 +120,36 @@ def _content(content: Any, field: str) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Text(content),)
     if not isinstance(content, list):
-        raise fields.wrong(field, "a string or an array of parts", content)
+        raise members.wrong(field, "a string or an array of parts", content)
     return tuple(
-        read_part(fields.an_object(part, f"{field}[{index}]"), f"{field}[{index}]")
+        read_part(members.as_record(part, f"{field}[{index}]"), f"{field}[{index}]")
         for index, part in enumerate(content)
     )
 
 
 def _call(item: dict[str, Any], field: str) -> ToolCall:
-    own, signature = signed_ids.split(fields.needed(item, "call_id", f"{field}.call_id"))
+    own, signature = signed_ids.split(members.needed_text(item, "call_id", field))
     return ToolCall(
         id=own,
-        name=fields.needed(item, "name", f"{field}.name"),
-        arguments=fields.needed(item, "arguments", f"{field}.arguments") or "{}",
+        name=members.needed_text(item, "name", field),
+        arguments=members.needed_text(item, "arguments", field) or "{}",
         signature=signature,
     )
 
 
 def _result(item: dict[str, Any], field: str) -> ToolResult:
-    own, _ = signed_ids.split(fields.needed(item, "call_id", f"{field}.call_id"))
+    own, _ = signed_ids.split(members.needed_text(item, "call_id", field))
     parts: list[Text | Image | Document] = []
     if "output" not in item:
-        raise fields.wrong(f"{field}.output", "a string or an array of parts", None, given=False)
+        raise members.wrong(f"{field}.output", "a string or an array of parts", None)
     for index, part in enumerate(_content(item["output"], f"{field}.output")):
         if not isinstance(part, Text | Image | Document):
-            raise fields.not_understood(f"{field}.output[{index}].type", str(item["output"][index]["type"]))
+            raise members.unknown_value(f"{field}.output[{index}].type", str(item["output"][index]["type"]))
         parts.append(part)
-    return ToolResult(own, tuple(parts), name=fields.text(item, "name", f"{field}.name"))
+    return ToolResult(own, tuple(parts), name=members.text(item, "name", field))
 
 
 def _joined(item: dict[str, Any], name: str, field: str) -> str:
     """The paragraphs of a thought."""
-    texts = [
-        fields.text(fields.an_object(part, f"{field}.{name}[{index}]"), "text", f"{field}.{name}[{index}].text")
-        for index, part in enumerate(fields.array(item, name, f"{field}.{name}"))
-    ]
+    texts = [members.text(part, "text", where) for where, part in members.records(item, name, field)]
     return "\n\n".join(text for text in texts if text)

@@ -1,7 +1,8 @@
-"""Members of a body of the Messages API, taken out with their type checked.
+"""Members of a request's JSON, taken out with their type checked; what has another type is a 400 that names the field.
 
-Rules: null is as good as absent; a boolean is no number; whatever has another type is a 400 that names the field by its path,
-`messages[3].content[0].type`; `where` is the path of the holder, "" for the body itself.
+One place for all formats of requests, so that each refuses what is wrong in the same words. Rules: null is as good as absent; a
+boolean is no number; the field is named by its path, `messages[3].content[0].type`; `where` is the path of what holds the
+member, "" for the body. What a provider answered is looked into by `lenient`, which refuses nothing.
 """
 
 from typing import Any
@@ -18,14 +19,19 @@ def path(where: str, name: str) -> str:
 
 
 def wrong(field: str, wanted: str, value: Any) -> CallError:
-    """400: another type, or nothing where there must be something."""
+    """400: a value of the wrong type, or none where one must be."""
     if value is None:
         return bad_request(f"{field} is missing; it must be {wanted}.", param=field, code="missing_field")
     return bad_request(f"{field} must be {wanted}, not {kind_of(value)}.", param=field, code="invalid_type")
 
 
+def unknown_value(field: str, value: str) -> CallError:
+    """400: a word that means nothing here."""
+    return bad_request(f"{field}: {value[:64]!r} is not known.", param=field, code="invalid_value")
+
+
 def untranslatable(field: str, value: str) -> CallError:
-    """400: of the Messages API, perhaps, but nothing that another protocol could say."""
+    """400: of the API that was asked, perhaps, but nothing that another protocol could say."""
     message = f"{field}: {value[:64]!r} cannot be translated for a backend of another protocol."
     return bad_request(message, param=field, code="not_translatable")
 
@@ -70,38 +76,43 @@ def flag(holder: dict[str, Any], name: str, where: str = "") -> bool | None:
     raise wrong(path(where, name), "a boolean", value)
 
 
-def an_object(holder: dict[str, Any], name: str, where: str = "") -> dict[str, Any] | None:
+def record(holder: dict[str, Any], name: str, where: str = "") -> dict[str, Any] | None:
     """An object, or None."""
     value = holder.get(name)
-    if value is None or value.__class__ is dict:
-        return value
-    raise wrong(path(where, name), "an object", value)
+    return None if value is None else as_record(value, path(where, name))
 
 
-def objects(holder: dict[str, Any], name: str, where: str = "") -> list[dict[str, Any]]:
-    """An array of objects; none given is an empty one."""
-    value = holder.get(name)
-    if value is None:
-        return []
+def needed_record(holder: dict[str, Any], name: str, where: str = "") -> dict[str, Any]:
+    """An object that must be there."""
+    return as_record(holder.get(name), path(where, name))
+
+
+def records(holder: dict[str, Any], name: str, where: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """The objects of an array, each with its path; none where it is absent."""
     field = path(where, name)
-    if value.__class__ is not list:
-        raise wrong(field, "an array", value)
-    for index, item in enumerate(value):
-        if item.__class__ is not dict:
-            raise wrong(f"{field}[{index}]", "an object", item)
-    found: list[dict[str, Any]] = value
-    return found
+    return [(here, as_record(item, here)) for here, item in _items(holder.get(name), field)]
 
 
 def strings(holder: dict[str, Any], name: str, where: str = "") -> tuple[str, ...]:
-    """An array of strings; none given is an empty one."""
-    value = holder.get(name)
+    """The strings of an array; none where it is absent."""
+    items = _items(holder.get(name), path(where, name))
+    for here, item in items:
+        if item.__class__ is not str:
+            raise wrong(here, "a string", item)
+    return tuple(item for _, item in items)
+
+
+def as_record(value: Any, field: str) -> dict[str, Any]:
+    """A value that must be an object."""
+    if value.__class__ is not dict:
+        raise wrong(field, "an object", value)
+    found: dict[str, Any] = value
+    return found
+
+
+def _items(value: Any, field: str) -> list[tuple[str, Any]]:
     if value is None:
-        return ()
-    field = path(where, name)
+        return []
     if value.__class__ is not list:
         raise wrong(field, "an array", value)
-    for index, item in enumerate(value):
-        if item.__class__ is not str:
-            raise wrong(f"{field}[{index}]", "a string", item)
-    return tuple(value)
+    return [(f"{field}[{index}]", item) for index, item in enumerate(value)]
