@@ -35,16 +35,17 @@ class CertificateKeeper:
 
     async def first(self) -> None:
         """Look until there is a certificate."""
-        while not await self._look():  # noqa: ASYNC110  a Secret sets no event
+        while not await self.look():  # noqa: ASYNC110  a Secret sets no event
             await asyncio.sleep(RETRY_SECONDS)
 
     async def run(self) -> None:
         """Look again from time to time, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self._look()
+            await self.look()
 
-    async def _look(self) -> bool:
+    async def look(self) -> bool:
+        """Look once: whether there is something to serve."""
         try:
             serving = await asyncio.to_thread(self._secret.load)
             if serving == self._serving:
