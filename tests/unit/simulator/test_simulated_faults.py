@@ -199,3 +199,15 @@ async def test_serving_opens_a_port_tells_it_and_ends_when_cancelled() -> None:
             await serving
         with pytest.raises(aiohttp.ClientConnectorError):
             await session.get(url)
+
+
+async def test_a_list_of_models_is_no_call_and_uses_up_no_fault(start: Start) -> None:
+    provider = await start()
+    async with provider.session.put(f"{provider.url}/_faults", data=b"status=503") as response:
+        assert response.status == 204
+    async with provider.session.get(f"{provider.url}/v1/models") as response:
+        assert response.status == 200
+    async with provider.session.get(f"{provider.url}/v1/models", headers={"x-simulate": "status=500"}) as response:
+        assert response.status == 500
+    assert (await provider.post(CHAT, BODY))[0] == 503
+    assert [call["number"] for call in (await provider.calls())["calls"]] == [1]
