@@ -19,6 +19,7 @@ from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.wire import openai, openai_errors
 from turnout_sidecar.wire.azure_chunks import AzureTap
 from turnout_sidecar.wire.canonical import Answer, Failed, ProviderError, Request
+from turnout_sidecar.wire.foreign import cleaned
 from turnout_sidecar.wire.formats import Asked, Inbound, Model, Outbound
 from turnout_sidecar.wire.json_edit import MemberTwice, replace_members
 from turnout_sidecar.wire.messages import tap as messages_tap
@@ -132,7 +133,6 @@ _NATIVE: dict[str, _Native] = {
 class SameProtocol:
     """The bytes pass."""
 
-    dropped: tuple[str, ...] = ()
     stream_type = _EVENT_STREAM
     translated = False
 
@@ -141,6 +141,8 @@ class SameProtocol:
         self._backend = backend
         self._native = native
         self.path = exchange.endpoint.upstream_path
+        self._cleaned = cleaned(native.format, exchange.body, exchange.raw)
+        self.dropped = self._cleaned.lost
 
     def body(self, *, ask_usage: bool) -> bytes:
         """The caller's, with the model's name and what stages have changed. Raises CallError (400) for a member given twice."""
@@ -148,6 +150,8 @@ class SameProtocol:
         changes: dict[str, bytes | None] = {"model": self._backend.model_json}
         if exchange.body is not exchange.parsed:
             _add_changed(changes, exchange)
+        for name, value in self._cleaned.members.items():
+            changes[name] = None if value is None else orjson.dumps(value)
         if ask_usage and self._native.format == "chat":
             options = exchange.body.get("stream_options")
             changes["stream_options"] = orjson.dumps({**options, "include_usage": True}) if options else _USAGE_ONLY

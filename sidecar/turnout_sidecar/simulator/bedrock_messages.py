@@ -20,7 +20,7 @@ from turnout_sidecar.simulator.fields import as_list, as_object, as_one_of, as_t
 from turnout_sidecar.simulator.prompt_cache import Segment, Ttl
 from turnout_sidecar.simulator.signatures import sealed, signed
 
-KIND: Final = "bedrock"
+KIND: Final = "anthropic"  # Claude signs alike wherever it is offered
 _ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _DOCUMENT_NAME: Final = re.compile(r"(?!.*\s\s)[a-zA-Z0-9\s\-()\[\]]{1,200}")

@@ -147,7 +147,7 @@ BODIES: dict[str, tuple[str, str, dict[str, Any]]] = {
                 {
                     "role": "assistant",
                     "content": [
-                        {"reasoningContent": {"reasoningText": {"text": "x", "signature": sign("bedrock", "x")}}},
+                        {"reasoningContent": {"reasoningText": {"text": "x", "signature": sign("anthropic", "x")}}},
                         {"toolUse": {"toolUseId": "a", "name": "f", "input": {}}},
                     ],
                 },

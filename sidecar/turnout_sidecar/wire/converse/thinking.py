@@ -7,9 +7,10 @@ called, where max_tokens leaves no room, and where a turn with tools was begun w
 
 from typing import Any, Final
 
-from turnout_sidecar.wire.canonical import Effort, Reasoning, Request, Thinking, ToolCall, ToolResult
+from turnout_sidecar.wire.canonical import Effort, Reasoning, Request
 from turnout_sidecar.wire.converse.family import family_of, thinks_adaptively
 from turnout_sidecar.wire.formats import Model
+from turnout_sidecar.wire.messages.thinking_out import thoughts_are_lost
 
 _BUDGETS: Final[dict[Effort, int]] = {
     "minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32000, "max": 32000,
@@ -60,7 +61,7 @@ def _add_to_claude(request: Request, model: Model, body: dict[str, Any], fields:
     if adaptive and asked.effort is not None:
         body.setdefault("outputConfig", {})["effort"] = _EFFORTS[asked.effort]
     forced = request.tool_choice is not None and request.tool_choice.mode in ("required", "tool")
-    if forced or (not adaptive and _begun_without_thoughts(request)):
+    if forced or (not adaptive and thoughts_are_lost(request.messages)):
         return {request.fields.get("thinking", "thinking")} if adaptive else _named(request, asked)
     if adaptive:
         shown = asked.shown if asked.shown is not None else bool(asked.enabled or asked.budget)
@@ -74,17 +75,6 @@ def _add_to_claude(request: Request, model: Model, body: dict[str, Any], fields:
         return _named(request, asked)
     fields["thinking"] = {"type": "enabled", "budget_tokens": budget}
     return _without_conflicts(request, body, fields)
-
-
-def _begun_without_thoughts(request: Request) -> bool:
-    """Whether the call goes on with a turn in which tools were called and nothing was thought."""
-    waiting = bool(request.messages) and any(isinstance(part, ToolResult) for part in request.messages[-1].parts)
-    if not waiting:
-        return False
-    last = next((message for message in reversed(request.messages) if message.role == "assistant"), None)
-    if last is None or not any(isinstance(part, ToolCall) for part in last.parts):
-        return False
-    return not any(isinstance(part, Thinking) and (part.signature or part.redacted) for part in last.parts)
 
 
 def _without_conflicts(request: Request, body: dict[str, Any], fields: dict[str, Any]) -> set[str]:

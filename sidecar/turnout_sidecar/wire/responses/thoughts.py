@@ -10,7 +10,9 @@ from turnout_sidecar.wire.canonical import Thinking
 
 _SIGNED = "turnout:signature:"
 _HIDDEN = "turnout:redacted:"
-_PACKED = "responses:"
+OF_RESPONSES = "responses:"
+SEALED = (_SIGNED, _HIDDEN)
+"""How the content begins that an application is given of another provider's thought."""
 
 
 def seal(thought: Thinking) -> str | None:
@@ -31,15 +33,15 @@ def unseal(content: str | None) -> tuple[str | None, str | None]:
 
 def pack(item: str, encrypted: str) -> str:
     """A signature out of a backend's reasoning item."""
-    return f"{_PACKED}{item}:{encrypted}"
+    return f"{OF_RESPONSES}{item}:{encrypted}"
 
 
 def unpack(thought: Thinking) -> tuple[str, str] | None:
     """(id of the item, encrypted content) to give back to a backend; None: no backend of this API made this thought."""
     said = thought.redacted if thought.signature is None else thought.signature
-    if said is None or not said.startswith(_PACKED):
+    if said is None or not said.startswith(OF_RESPONSES):
         return None
-    item, mark, encrypted = said[len(_PACKED) :].partition(":")
+    item, mark, encrypted = said[len(OF_RESPONSES) :].partition(":")
     return (item, encrypted) if mark else None
 
 
