@@ -221,6 +221,11 @@ def so_far(reported: Usage | None, exchange: Exchange, output: int) -> Usage:
     return msgspec.structs.replace(usage, output=max(usage.output or 0, output), estimated=True)
 
 
+def _at_least(estimated: int | None, reported: Usage) -> int:
+    """Input as estimated, but no less than its parts that were reported."""
+    return max(estimated or 0, (reported.cached_input or 0) + (reported.cache_write or 0))
+
+
 def complete(reported: Usage | None, exchange: Exchange, output: int) -> Usage:
     """What was reported; what was not is estimated, and the whole marked so."""
     if reported is not None and reported.input is not None and reported.output is not None:
@@ -230,7 +235,7 @@ def complete(reported: Usage | None, exchange: Exchange, output: int) -> Usage:
         return estimate
     return msgspec.structs.replace(
         reported,
-        input=estimate.input if reported.input is None else reported.input,
+        input=_at_least(estimate.input, reported) if reported.input is None else reported.input,
         output=estimate.output if reported.output is None else reported.output,
         estimated=True,
     )

@@ -222,7 +222,7 @@ class StreamTap:
         if usage is not None:
             self.usage = usage if self.usage is None else self.usage.merge(usage)
         error = _error(chunk)
-        if error is not None:
+        if error is not None and not self.done:
             self.error = error
             return True
         choices = chunk.get("choices")

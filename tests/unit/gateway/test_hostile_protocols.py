@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pytest
 
 from gateway_rig import (
     EVENTS,
@@ -16,6 +17,7 @@ from gateway_rig import (
     answer,
     call,
     chat,
+    event,
 )
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.adapters.fake_upstream import FakeReply, FakeUpstream
@@ -145,3 +147,48 @@ async def test_a_prompt_whose_tokens_are_counted_brings_its_words_and_no_paramet
         "system": [{"type": "text", "text": "Be kind."}],
         "messages": [{"role": "user", "content": "Hello?"}],
     }
+
+
+RESPONSE = {"id": "resp_1", "object": "response", "status": "in_progress", "model": "gpt", "output": []}
+
+
+def responding(**extra: Any) -> dict[str, Any]:
+    return {**RESPONSE, **extra}
+
+
+async def test_an_event_whose_type_is_no_word_breaks_nothing() -> None:
+    odd = event({"type": ["response.created"], "response": {}})
+    ended = named("response.completed", response=responding(status="completed"))
+    frames = (odd, named("response.created", response=responding()), ended)
+    upstream = FakeUpstream([FakeReply(headers=EVENTS, pieces=frames)])
+    provider = a_provider("openai", a_model(capabilities=("Responses",)))
+    async with a_gateway(a_snapshot(providers=[provider]), upstream=upstream) as gateway:
+        reply = await call(gateway, {"model": "assistant", "input": "Hi", "stream": True}, "/v1/responses")
+    assert (reply.status, reply.body) == (200, b"".join(frames))
+
+
+@pytest.mark.parametrize("odd", [b'data: {"error":{"message":"Boo."}}\n\n', named("error", error={"message": "Boo."})])
+@pytest.mark.parametrize("late", [False, True])
+async def test_an_error_in_a_stream_counts_before_its_end_and_not_behind_it(odd: bytes, late: bool) -> None:
+    piece = named("content_block_delta", index=0, delta={"type": "text_delta", "text": "Hi"})
+    end = named("message_stop")
+    frames = (begun(), piece, *((end, odd) if late else (odd, end)))
+    telemetry = FakeTelemetry()
+    upstream = FakeUpstream([FakeReply(headers=EVENTS, pieces=(b"".join(frames),))])
+    snapshot = a_snapshot(a_route("assistant", a_rule("claude/gpt")), providers=[claude()])
+    async with a_gateway(snapshot, upstream=upstream, telemetry=telemetry) as gateway:
+        await call(gateway, ask(stream=True), MESSAGES)
+    assert telemetry.ended[0].error == (None if late else "stream_error")
+
+
+async def test_input_that_must_be_guessed_is_no_less_than_what_was_read_from_the_cache() -> None:
+    usage = {"output_tokens": 5, "cache_read_input_tokens": 2000, "cache_creation_input_tokens": 100}
+    body = {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [], "stop_reason": "end_turn"}
+    upstream = FakeUpstream([FakeReply(pieces=(orjson.dumps({**body, "usage": usage}),))])
+    telemetry = FakeTelemetry()
+    snapshot = a_snapshot(a_route("assistant", a_rule("claude/gpt")), providers=[claude()])
+    async with a_gateway(snapshot, upstream=upstream, telemetry=telemetry) as gateway:
+        await call(gateway, ask(), MESSAGES)
+    used = telemetry.ended[0].usage
+    assert used is not None
+    assert (used.input, used.cached_input, used.estimated) == (2100, 2000, True)

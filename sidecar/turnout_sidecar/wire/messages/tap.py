@@ -153,6 +153,8 @@ class MessagesTap:
                 self._event(said, frame)
 
     def _event(self, said: dict[str, Any], frame: SseEvent) -> None:
+        if self.done:
+            return
         kind = said.get("type") or frame.event
         if kind == "content_block_delta":
             self.began = True
@@ -169,7 +171,7 @@ class MessagesTap:
                 self.finish_reasons = (reason,)
         elif kind == "message_stop":
             self.done = True
-        elif kind == "error" or frame.event == "error":
+        elif kind == "error" or frame.event == "error" or ("type" not in said and said.get("error")):
             self.error = said.get("error") or said
 
     def _head(self, message: Any) -> None:

@@ -131,15 +131,17 @@ class ResponsesTap:
             self._event(event)
 
     def _event(self, event: dict[str, Any]) -> None:
-        kind = event.get("type")
+        kind = lenient.label(event.get("type"))
         response = lenient.mapping(event.get("response"))
         if self.model is None:
             self.model = lenient.label(response.get("model"))
         if self.id is None:
             self.id = lenient.label(response.get("id"))
+        if self.done:
+            return
         if kind == "error" or (event.get("error") and not response):
             self.error = event.get("error") or {**event, "type": None}
-        if kind not in _ENDS or self.done:
+        if kind not in _ENDS:
             return
         self.done = True
         usage = read_usage(response.get("usage"))
