@@ -1,10 +1,10 @@
 """Looking into what a provider answered, which is anybody's JSON: what is not there, or of another type, is simply not there.
 
-Rules: nothing here raises but `load`, and that only NotAnAnswer; a boolean is no number, a count is no fraction and not
+Rules: nothing here raises but `load` and `decode`; a boolean is no number, a count is no fraction and not
 negative; what is passed on as JSON text (`raw_at`) is the provider's own, digit by digit.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import orjson
@@ -14,19 +14,32 @@ from turnout_sidecar.wire.canonical import NotAnAnswer
 MAX_COUNT: Final = 10**12
 """More tokens than any call can use: a larger count is a mistake, and no bill is made of it."""
 
+_T = TypeVar("_T")
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def load(body: bytes) -> dict[str, Any]:
-    """The object that `body` holds. Raises NotAnAnswer."""
+def load(body: bytes, what: str = "the reply") -> dict[str, Any]:
+    """The object that `body` holds. Raises NotAnAnswer; `what` names it there."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise NotAnAnswer("the reply is not JSON") from error
+        raise NotAnAnswer(f"{what} is not JSON") from error
     if not isinstance(found, dict):
-        raise NotAnAnswer("the reply is not a JSON object")
+        raise NotAnAnswer(f"{what} is not a JSON object")
     return found
+
+
+def decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    """What the decoder makes of it. Raises NotAnAnswer, but msgspec.ValidationError where a member has another type."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotAnAnswer("the reply is not JSON") from error
+    except RecursionError as error:
+        raise NotAnAnswer("the reply is nested too deeply") from error
 
 
 def mapping(value: Any) -> dict[str, Any]:

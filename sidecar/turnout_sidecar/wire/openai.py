@@ -16,11 +16,8 @@ import orjson
 
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire import tokens
-from turnout_sidecar.wire.canonical import NotAnAnswer
-
-MAX_EVENT_BYTES = 16 * 1024 * 1024
-MAX_COUNT = 10**12
-"""More tokens than any call can use: a larger count is a mistake, and no bill is made of it."""
+from turnout_sidecar.wire.lenient import count, decode, load, mapping, mappings
+from turnout_sidecar.wire.sse import whole_events
 
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
@@ -60,15 +57,11 @@ class Facts(msgspec.Struct, frozen=True):
 def read_unary(body: bytes) -> Facts:
     """The facts of a whole answer. Raises NotAnAnswer where it is no JSON object."""
     try:
-        reply = _REPLY.decode(body)
+        reply = decode(_REPLY, body)
     except msgspec.ValidationError:
-        return _facts(_lenient(body))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NotAnAnswer("the reply is not JSON") from error
-    except RecursionError as error:
-        raise NotAnAnswer("the reply is nested too deeply") from error
+        return _facts(load(body))
     if reply.error or reply.object == "error":
-        return _facts(_lenient(body))
+        return _facts(load(body))
     reasons = [choice.finish_reason for choice in reply.choices or ()]
     return Facts(
         usage=read_usage(reply.usage),
@@ -82,29 +75,29 @@ def read_usage(usage: Any) -> Usage | None:
     """Usage as chat and embeddings report it; None where there is none that can be read."""
     if not isinstance(usage, dict):
         return None
-    given, made = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    given, made = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     if given is None and made is None:
         return None
-    if made is None and _count(usage.get("total_tokens")) == given:
+    if made is None and count(usage.get("total_tokens")) == given:
         made = 0  # embeddings answer with no tokens
-    read, written = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
+    read, written = mapping(usage.get("prompt_tokens_details")), mapping(usage.get("completion_tokens_details"))
     return Usage(
         input=given,
         output=made,
-        cached_input=_count(read.get("cached_tokens")),
-        reasoning=_count(written.get("reasoning_tokens")),
-        cache_write_5m=_count(read.get("cache_write_tokens")),  # for how long is not said
-        audio_input=_count(read.get("audio_tokens")),
-        audio_output=_count(written.get("audio_tokens")),
-        image_input=_count(read.get("image_tokens")),
+        cached_input=count(read.get("cached_tokens")),
+        reasoning=count(written.get("reasoning_tokens")),
+        cache_write_5m=count(read.get("cache_write_tokens")),  # for how long is not said
+        audio_input=count(read.get("audio_tokens")),
+        audio_output=count(written.get("audio_tokens")),
+        image_input=count(read.get("image_tokens")),
     )
 
 
 def estimate_output(body: bytes) -> int:
     """Tokens of a whole chat answer, by its text, where the provider reported none."""
-    reply = _lenient(body)
+    reply = load(body)
     total = 0
-    for choice in _dicts(reply.get("choices")):
+    for choice in mappings(reply.get("choices")):
         message = choice.get("message")
         if isinstance(message, dict):
             total += sum(tokens.of_text(text) for text in _texts(message))
@@ -147,12 +140,7 @@ class StreamTap:
             piece = self._rest + piece
             self._rest = b""
         if not piece.endswith(b"\n\n"):
-            cut = max(piece.rfind(b"\n\n") + 2, piece.rfind(b"\n\r\n") + 3, piece.rfind(b"\r\r") + 2)
-            cut = cut if cut > 2 else 0  # noqa: PLR2004  what rfind + 2 or 3 gives for nothing found
-            self._rest = piece[cut:]
-            piece = piece[:cut]
-            if len(self._rest) > MAX_EVENT_BYTES:
-                raise NotAnAnswer("an event of the stream has no end")
+            piece, self._rest = whole_events(piece)
             if not piece:
                 return b""
         if self.events > 1 and not self._may_hold_facts(piece):
@@ -229,7 +217,7 @@ class StreamTap:
         if not choices:
             return not (self._strip and usage is not None)
         text = 0
-        for choice in _dicts(choices):
+        for choice in mappings(choices):
             text += self._choice(choice)
         if text or not self.events:
             self._overhead = min(self._overhead or size, size - text)
@@ -250,7 +238,7 @@ class StreamTap:
 def _texts(message: dict[str, Any]) -> list[str]:
     """Everything that a model wrote in a message or a delta."""
     found = [message.get(name) for name in ("content", "reasoning_content", "refusal")]
-    for call in _dicts(message.get("tool_calls")):
+    for call in mappings(message.get("tool_calls")):
         function = call.get("function")
         if isinstance(function, dict):
             found += (function.get("name"), function.get("arguments"))
@@ -258,7 +246,7 @@ def _texts(message: dict[str, Any]) -> list[str]:
 
 
 def _facts(reply: dict[str, Any]) -> Facts:
-    reasons = [choice.get("finish_reason") for choice in _dicts(reply.get("choices"))]
+    reasons = [choice.get("finish_reason") for choice in mappings(reply.get("choices"))]
     return Facts(
         usage=read_usage(reply.get("usage")),
         model=_text(reply.get("model")),
@@ -273,28 +261,5 @@ def _error(reply: dict[str, Any]) -> Any:
     return reply.get("error") or (reply if reply.get("object") == "error" else None)
 
 
-def _lenient(body: bytes) -> dict[str, Any]:
-    try:
-        reply = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise NotAnAnswer("the reply is not JSON") from error
-    if not isinstance(reply, dict):
-        raise NotAnAnswer("the reply is not a JSON object")
-    return reply
-
-
-def _dicts(items: Any) -> list[dict[str, Any]]:
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-
-
 def _text(value: Any) -> str | None:
     return value[:256] if isinstance(value, str) else None
-
-
-def _count(value: Any) -> int | None:
-    return value if value.__class__ is int and 0 <= value <= MAX_COUNT else None
-
-
-def _details(usage: dict[str, Any], group: str) -> dict[str, Any]:
-    details = usage.get(group)
-    return details if isinstance(details, dict) else {}

@@ -12,7 +12,7 @@ import orjson
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.wire.canonical import ProviderError
 
-__all__ = ["MAX_MESSAGE", "ProviderError", "body", "frame", "of_object", "read"]
+__all__ = ["MAX_MESSAGE", "ProviderError", "body", "frame", "member", "of_object", "read"]
 
 MAX_MESSAGE = 4096
 
@@ -37,11 +37,16 @@ def frame(error: CallError) -> bytes:
 
 def read(raw: bytes) -> ProviderError:
     """The error in a provider's body."""
+    return of_object(member(raw))
+
+
+def member(raw: bytes) -> Any:
+    """What a body holds as its error, or is; None where it is no JSON object."""
     try:
         parsed = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return ProviderError()
-    return of_object(parsed.get("error", parsed)) if isinstance(parsed, dict) else ProviderError()
+        return None
+    return parsed.get("error", parsed) if isinstance(parsed, dict) else None
 
 
 def of_object(error: Any) -> ProviderError:

@@ -14,6 +14,8 @@ from typing import Final
 
 import msgspec
 
+from turnout_sidecar.wire.canonical import NotAnAnswer
+
 DEFAULT_LIMIT: Final = 16 * 1024 * 1024
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -36,8 +38,8 @@ class SseEvent(msgspec.Struct, frozen=True, gc=False):
     terminated: bool = True
 
 
-class SseEventTooLarge(ValueError):  # noqa: N818  says what happened
-    """An event is larger than the reader takes."""
+class SseEventTooLarge(NotAnAnswer):
+    """An event is larger than the reader takes: whoever sends it sends no answer."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"an event of the stream is over {limit} bytes")
@@ -163,6 +165,15 @@ def _parse_fields(raw: bytes, text: bytes, *, terminated: bool) -> SseEvent:
         elif name == b"id" and b"\0" not in value:
             identity = value.decode("utf-8", "replace")
     return SseEvent(raw, b"\n".join(data) if data else None, event, identity, terminated)
+
+
+def whole_events(piece: bytes) -> tuple[bytes, bytes]:
+    """What of it is whole events, for who passes them on as they are, and what is left. Raises SseEventTooLarge."""
+    ends = (piece.rfind(b"\n\n"), 2), (piece.rfind(b"\n\r\n"), 3), (piece.rfind(b"\r\r"), 2)
+    cut = max((at + size for at, size in ends if at >= 0), default=0)
+    if len(piece) - cut > DEFAULT_LIMIT:
+        raise SseEventTooLarge(DEFAULT_LIMIT)
+    return piece[:cut], piece[cut:]
 
 
 def write_event(data: bytes, event: str = "") -> bytes:

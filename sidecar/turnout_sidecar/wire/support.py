@@ -9,9 +9,10 @@ One table a format, `SUPPORT`, is both the rule (`settle` is what every writer o
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+import orjson
 
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.wire.canonical import (
@@ -118,6 +119,20 @@ class Untranslatable(CallError):  # noqa: N818  says what it is
     def __init__(self, field: str, target: str, why: str) -> None:
         what = f"{field} cannot be said to a backend that speaks {target}"
         super().__init__(400, "not_translatable", f"{what}: {why}" if why else f"{what}.", param=field)
+
+
+def arguments_object(text: str, title: str) -> Any:
+    """A tool call's arguments for a format that wants an object: as they are written, so that no number loses a digit.
+
+    Raises Untranslatable. `title`: the format's.
+    """
+    try:
+        found = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise Untranslatable("messages (arguments of a tool call)", title, "they are no JSON object")
+    return orjson.Fragment(text or "{}")
 
 
 def settle(request: Request, table: SupportTable, target: str) -> tuple[str, ...]:

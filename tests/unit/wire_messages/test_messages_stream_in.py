@@ -25,7 +25,7 @@ from turnout_sidecar.wire.canonical import (
     ToolCallStarted,
 )
 from turnout_sidecar.wire.messages.stream_in import MessagesReader
-from turnout_sidecar.wire.openai import MAX_EVENT_BYTES
+from turnout_sidecar.wire.sse import DEFAULT_LIMIT
 
 TRANSCRIPTS = Path(__file__).parents[2] / "transcripts" / "messages"
 NAMES = sorted(path.name for path in TRANSCRIPTS.glob("*.sse"))
@@ -208,9 +208,9 @@ def test_a_stream_cut_anywhere_is_the_same_stream(name: str, end: bytes) -> None
 
 def test_an_event_without_an_end_is_no_answer() -> None:
     reader = MessagesReader()
-    reader.feed(b"data: " + b"x" * (MAX_EVENT_BYTES // 2))
+    reader.feed(b"data: " + b"x" * (DEFAULT_LIMIT // 2))
     with pytest.raises(NotAnAnswer):
-        reader.feed(b"x" * (MAX_EVENT_BYTES // 2))
+        reader.feed(b"x" * (DEFAULT_LIMIT // 2))
 
 
 def test_what_is_no_json_is_no_answer() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire.canonical import NotAnAnswer
 from turnout_sidecar.wire.messages.tap import MessagesTap, estimate_output, read_unary
-from turnout_sidecar.wire.openai import MAX_EVENT_BYTES
+from turnout_sidecar.wire.sse import DEFAULT_LIMIT
 
 TRANSCRIPTS = Path(__file__).parents[2] / "transcripts" / "messages"
 NAMES = sorted(path.name for path in TRANSCRIPTS.glob("*.sse"))
@@ -114,7 +114,7 @@ def test_output_is_estimated_by_its_text() -> None:
 def test_an_event_without_an_end_is_no_answer() -> None:
     tap = MessagesTap()
     with pytest.raises(NotAnAnswer):
-        tap.feed(b"data: " + b"x" * (MAX_EVENT_BYTES + 1))
+        tap.feed(b"data: " + b"x" * (DEFAULT_LIMIT + 1))
 
 
 NOISE = (

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from turnout_sidecar.wire import openai, openai_errors
+from turnout_sidecar.wire import lenient, openai, openai_errors
 from turnout_sidecar.wire.canonical import (
     Answer,
     NotAnAnswer,
@@ -30,7 +30,7 @@ _ID_DIGITS: Final = 24
 
 def read_answer(body: bytes) -> Answer:
     """The answer. Raises NotAnAnswer."""
-    reply = _parsed(body)
+    reply = lenient.load(body)
     choice = first_choice(reply)
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
@@ -65,16 +65,6 @@ def read_error(status: int, body: bytes) -> ProviderError:  # noqa: ARG001  the 
     found = openai_errors.of_object(parsed.get("error") or parsed)
     detail = parsed.get("detail")
     return openai_errors.of_object(detail) if found == ProviderError() and isinstance(detail, str) else found
-
-
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        reply = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise NotAnAnswer("the reply is not JSON") from error
-    if not isinstance(reply, dict):
-        raise NotAnAnswer("the reply is not a JSON object")
-    return reply
 
 
 def first_choice(reply: dict[str, Any]) -> dict[str, Any] | None:
@@ -166,6 +156,6 @@ def short(value: Any) -> str | None:
 
 def seconds(value: Any) -> int | None:
     """Unix seconds, or None; some servers give a fraction."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= openai.MAX_COUNT:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= lenient.MAX_COUNT:
         return int(value)
     return None

@@ -91,8 +91,6 @@ class StreamReader:
             try:
                 for event in parsed():
                     self._event(event)
-            except sse.SseEventTooLarge as error:
-                self._failure = NotAnAnswer(str(error))
             except NotAnAnswer as error:
                 self._failure = error
         if self._failure is not None and not self._events:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
-import orjson
 
 from turnout_sidecar.wire.canonical import (
     Audio,
@@ -27,7 +26,7 @@ from turnout_sidecar.wire.converse.media import Media
 from turnout_sidecar.wire.converse.support import TITLE
 from turnout_sidecar.wire.gemini.signatures import MARK as OF_GEMINI
 from turnout_sidecar.wire.signed_ids import legal
-from turnout_sidecar.wire.support import Untranslatable
+from turnout_sidecar.wire.support import arguments_object
 
 _INSTRUCTIONS: Final = ("system", "developer")
 _NAMELESS: Final = "unnamed"
@@ -115,7 +114,13 @@ class _Writer:
             case ToolCall():
                 name = part.name or _NAMELESS
                 self._history.tools[name] = None
-                return {"toolUse": {"toolUseId": legal(part.id), "name": name, "input": _arguments(part.arguments)}}
+                return {
+                    "toolUse": {
+                        "toolUseId": legal(part.id),
+                        "name": name,
+                        "input": arguments_object(part.arguments, TITLE),
+                    }
+                }
             case ToolResult():
                 return self._result(part)
 
@@ -138,14 +143,3 @@ class _Writer:
         if part.is_error:
             result["status"] = "error"
         return {"toolResult": result}
-
-
-def _arguments(text: str) -> Any:
-    """The object as it is written, so that no number loses a digit. Raises Untranslatable."""
-    try:
-        found = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise Untranslatable("messages (arguments of a tool call)", TITLE, "they are no JSON object")
-    return orjson.Fragment(text or "{}")

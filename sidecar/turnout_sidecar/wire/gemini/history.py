@@ -11,7 +11,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-import orjson
 
 from turnout_sidecar.wire.canonical import (
     Audio,
@@ -29,7 +28,7 @@ from turnout_sidecar.wire.canonical import (
 )
 from turnout_sidecar.wire.gemini import signatures
 from turnout_sidecar.wire.gemini.support import TITLE
-from turnout_sidecar.wire.support import Untranslatable
+from turnout_sidecar.wire.support import Untranslatable, arguments_object
 
 _INSTRUCTIONS: Final = ("system", "developer")
 _Wire = dict[str, Any]
@@ -115,7 +114,7 @@ class _Turn:
             yield {"text": "", "thoughtSignature": signature}
 
     def _call(self, part: ToolCall) -> _Wire:
-        call: _Wire = {"name": part.name, "args": _arguments(part.arguments)}
+        call: _Wire = {"name": part.name, "args": arguments_object(part.arguments, TITLE)}
         if self._signing:
             call["id"] = part.id
         written: _Wire = {"functionCall": call}
@@ -137,17 +136,6 @@ class _Turn:
                 media = []
         yield {"functionResponse": response}
         yield from media
-
-
-def _arguments(text: str) -> Any:
-    """The object as it is written, so that no number loses a digit. Raises Untranslatable."""
-    try:
-        found = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise Untranslatable("messages (arguments of a tool call)", TITLE, "they are no JSON object")
-    return orjson.Fragment(text or "{}")
 
 
 def _media(part: Image | Document | Audio) -> _Wire:

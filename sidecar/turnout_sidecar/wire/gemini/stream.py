@@ -58,8 +58,8 @@ class StreamReader:
         if self._sse is not None:
             try:
                 events += self._read(self._sse.finish())
-            except SseEventTooLarge as error:
-                raise NotAnAnswer(str(error)) from error
+            except SseEventTooLarge:
+                raise
             except NotAnAnswer:
                 return events  # half an event: it broke off
         elif self._list is None or self._list.within:
@@ -67,11 +67,7 @@ class StreamReader:
         return [*events, *self._reading.end()]
 
     def _of_sse(self, parser: SseParser, piece: bytes) -> list[Event]:
-        try:
-            found = parser.feed(piece)
-        except SseEventTooLarge as error:
-            raise NotAnAnswer(str(error)) from error
-        return self._read(found)
+        return self._read(parser.feed(piece))
 
     def _read(self, found: list[SseEvent]) -> list[Event]:
         events: list[Event] = []

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
+from turnout_sidecar.wire import lenient
 from turnout_sidecar.wire.canonical import Answer, NotAnAnswer, Part, Text, Thinking, ToolCall
 from turnout_sidecar.wire.messages.stops import read_stop
 from turnout_sidecar.wire.messages.usage import read_tier, read_usage
 
-LONGEST: Final = 256
 _HEX: Final = 24
 
 
@@ -44,33 +44,24 @@ _MESSAGE: Final = msgspec.json.Decoder(_Message)
 def read_answer(body: bytes) -> Answer:
     """The answer. Raises NotAnAnswer."""
     try:
-        message = _MESSAGE.decode(body)
+        message = lenient.decode(_MESSAGE, body)
     except msgspec.ValidationError as error:
         raise NotAnAnswer(f"the reply is no message: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NotAnAnswer("the reply is not JSON") from error
-    except RecursionError as error:
-        raise NotAnAnswer("the reply is nested too deeply") from error
     if message.type == "error":
         raise NotAnAnswer("the reply is an error")
-    answer_id = name_of(message.id)
+    answer_id = lenient.label(message.id)
     parts = [part for index, block in enumerate(message.content) for part in _parts(block, answer_id, index)]
     sequence = message.stop_sequence
     return Answer(
         parts=tuple(parts),
         finish=read_stop(message.stop_reason, calls_tools=any(isinstance(part, ToolCall) for part in parts)),
         id=answer_id,
-        model=name_of(message.model),
-        raw_finish=name_of(message.stop_reason),
+        model=lenient.label(message.model),
+        raw_finish=lenient.label(message.stop_reason),
         stop_sequence=sequence if isinstance(sequence, str) else None,
         usage=read_usage(message.usage),
         service_tier=read_tier(message.usage),
     )
-
-
-def name_of(value: Any) -> str | None:
-    """A name or an id, of a length that can be told on; None for anything else."""
-    return value[:LONGEST] if isinstance(value, str) and value else None
 
 
 def call_id(answer_id: str | None, index: int) -> str:

@@ -7,11 +7,12 @@ object is an event named `error`. A provider's error is read leniently: whatever
 
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.wire import lenient, openai_errors
 from turnout_sidecar.wire.canonical import ProviderError
-from turnout_sidecar.wire.openai_errors import MAX_MESSAGE
 from turnout_sidecar.wire.sse import write_event
 
 STATUS: Final = {
@@ -64,28 +65,17 @@ def status_of(error: ProviderError) -> int:
 
 def read_error(status: int, raw: bytes) -> ProviderError:  # noqa: ARG001  one signature for all formats
     """The error in a provider's body."""
-    try:
-        parsed = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return ProviderError()
-    return of_object(parsed.get("error", parsed)) if isinstance(parsed, dict) else ProviderError()
+    return of_object(openai_errors.member(raw))
 
 
 def of_object(error: Any) -> ProviderError:
-    """The error that an `error` member holds: an object, or a sentence."""
-    if isinstance(error, str):
-        return ProviderError(message=error[:MAX_MESSAGE])
-    if not isinstance(error, dict):
-        return ProviderError()
-    details = error.get("details")
-    details = details if isinstance(details, dict) else {}
-    param = details.get("param", error.get("param"))
-    return ProviderError(
-        message=_text(error.get("message"))[:MAX_MESSAGE],
-        type=_text(error.get("type"))[:128],
-        code=_text(details.get("error_code") or error.get("code"))[:128],
-        param=param[:256] if isinstance(param, str) else None,
-    )
+    """The error that an `error` member holds: an object, or a sentence. What is in its `details` goes before the rest."""
+    found = openai_errors.of_object(error)
+    details = lenient.mapping(lenient.mapping(error).get("details"))
+    if not details:
+        return found
+    inner = openai_errors.of_object({"code": details.get("error_code"), "param": details.get("param")})
+    return msgspec.structs.replace(found, code=inner.code or found.code, param=inner.param or found.param)
 
 
 def _shape(status: int, kind: str, message: str, details: dict[str, Any]) -> dict[str, Any]:
@@ -102,9 +92,3 @@ def _details(error: CallError) -> dict[str, Any]:
     if error.param is not None:
         details["param"] = error.param
     return {**(error.details or {}), **details}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""

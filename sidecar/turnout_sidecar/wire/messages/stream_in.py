@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from turnout_sidecar.wire import lenient
 from turnout_sidecar.wire.canonical import (
     ArgumentsDelta,
     Ended,
@@ -28,11 +29,10 @@ from turnout_sidecar.wire.canonical import (
     ToolCallStarted,
 )
 from turnout_sidecar.wire.messages import errors
-from turnout_sidecar.wire.messages.answer_in import call_id, name_of
+from turnout_sidecar.wire.messages.answer_in import call_id
 from turnout_sidecar.wire.messages.stops import read_stop
 from turnout_sidecar.wire.messages.usage import Counts, read_counts, read_tier
-from turnout_sidecar.wire.openai import MAX_EVENT_BYTES
-from turnout_sidecar.wire.sse import SseEvent, SseEventTooLarge, SseParser
+from turnout_sidecar.wire.sse import SseEvent, SseParser
 
 _DONE: Final = b"[DONE]"
 _KINDS: Final = {
@@ -61,7 +61,7 @@ class MessagesReader:
     __slots__ = ("_blocks", "_calls", "_counts", "_ended", "_id", "_last", "_parser", "_parts", "_started", "_stop")
 
     def __init__(self) -> None:
-        self._parser = SseParser(MAX_EVENT_BYTES)
+        self._parser = SseParser()
         self._blocks: dict[int, _Block] = {}
         self._last = 0  # the block that a delta without an index is of
         self._parts = 0
@@ -74,17 +74,11 @@ class MessagesReader:
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that `piece` completes. Raises NotAnAnswer."""
-        try:
-            return self._events(self._parser.feed(piece), cut=False)
-        except SseEventTooLarge as error:
-            raise NotAnAnswer(str(error)) from error
+        return self._events(self._parser.feed(piece), cut=False)
 
     def finish(self) -> list[Event]:
         """The bytes have ended. No `Ended` by now: the stream broke off."""
-        try:
-            return self._events(self._parser.finish(), cut=True)
-        except SseEventTooLarge as error:
-            raise NotAnAnswer(str(error)) from error
+        return self._events(self._parser.finish(), cut=True)
 
     def _events(self, frames: list[SseEvent], *, cut: bool) -> list[Event]:
         found: list[Event] = []
@@ -134,8 +128,8 @@ class MessagesReader:
         usage = message.get("usage")
         if not self._started:
             self._started = True
-            self._id = name_of(message.get("id"))
-            found.append(Started(self._id, name_of(message.get("model")), service_tier=read_tier(usage)))
+            self._id = lenient.label(message.get("id"))
+            found.append(Started(self._id, lenient.label(message.get("model")), service_tier=read_tier(usage)))
         self._report(usage, found)
 
     def _open(self, found: list[Event]) -> None:
@@ -157,7 +151,7 @@ class MessagesReader:
         self._close(found)
         word, sequence = self._stop.get("stop_reason"), self._stop.get("stop_sequence")
         reason = read_stop(word, calls_tools=self._calls)
-        found.append(Finished(reason, name_of(word), sequence if isinstance(sequence, str) else None))
+        found.append(Finished(reason, lenient.label(word), sequence if isinstance(sequence, str) else None))
         found.append(Ended())
         self._ended = True
 

@@ -13,12 +13,11 @@ import msgspec
 import orjson
 
 from turnout_sidecar.exchange.usage import Usage
-from turnout_sidecar.wire import tokens
+from turnout_sidecar.wire import lenient, tokens
 from turnout_sidecar.wire.canonical import NotAnAnswer
-from turnout_sidecar.wire.messages.answer_in import name_of
 from turnout_sidecar.wire.messages.usage import Counts, read_counts, read_usage
-from turnout_sidecar.wire.openai import MAX_EVENT_BYTES, Facts
-from turnout_sidecar.wire.sse import SseEvent, SseEventTooLarge, SseParser
+from turnout_sidecar.wire.openai import Facts
+from turnout_sidecar.wire.sse import SseEvent, SseParser, whole_events
 
 _FACTS: Final = (b"message_", b'"error"', b"event: error", b"event:error")
 _FIRST_EVENTS: Final = 4  # that are read whatever they hold, to learn what an event weighs
@@ -40,18 +39,14 @@ _REPLY: Final = msgspec.json.Decoder(_Reply)
 def read_unary(body: bytes) -> Facts:
     """The facts of a whole answer. Raises NotAnAnswer where it is no JSON object."""
     try:
-        reply = _REPLY.decode(body)
+        reply = lenient.decode(_REPLY, body)
     except msgspec.ValidationError as error:
         raise NotAnAnswer("the reply is not a JSON object") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NotAnAnswer("the reply is not JSON") from error
-    except RecursionError as error:
-        raise NotAnAnswer("the reply is nested too deeply") from error
     failed = reply.error or (True if reply.type == "error" else None)
     return Facts(
         usage=read_usage(reply.usage),
-        model=name_of(reply.model),
-        id=name_of(reply.id),
+        model=lenient.label(reply.model),
+        id=lenient.label(reply.id),
         finish_reasons=(reply.stop_reason,) if isinstance(reply.stop_reason, str) else (),
         error=None if reply.type == "message" else failed,
     )
@@ -59,15 +54,8 @@ def read_unary(body: bytes) -> Facts:
 
 def estimate_output(body: bytes) -> int:
     """Tokens of a whole answer, by its text, where the provider reported none."""
-    try:
-        reply = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise NotAnAnswer("the reply is not JSON") from error
-    content = reply.get("content") if isinstance(reply, dict) else None
     total = 0
-    for block in content if isinstance(content, list) else ():
-        if not isinstance(block, dict):
-            continue
+    for block in lenient.mappings(lenient.load(body).get("content")):
         total += sum(tokens.of_text(block[name]) for name in _TEXTS if isinstance(block.get(name), str))
         if block.get("type") == "tool_use":
             total += tokens.of_bytes(len(_dump([block.get("name"), block.get("input")])))
@@ -112,12 +100,7 @@ class MessagesTap:
             piece = self._rest + piece
             self._rest = b""
         if not piece.endswith(b"\n\n"):
-            cut = max(piece.rfind(b"\n\n") + 2, piece.rfind(b"\n\r\n") + 3, piece.rfind(b"\r\r") + 2)
-            cut = cut if cut > 2 else 0  # noqa: PLR2004  what rfind + 2 or 3 gives for nothing found
-            self._rest = piece[cut:]
-            piece = piece[:cut]
-            if len(self._rest) > MAX_EVENT_BYTES:
-                raise NotAnAnswer("an event of the stream has no end")
+            piece, self._rest = whole_events(piece)
             if not piece:
                 return b""
         if self.events >= _FIRST_EVENTS and not any(mark in piece for mark in _FACTS):
@@ -142,12 +125,8 @@ class MessagesTap:
         return max(self.events, tokens.of_bytes(max(0, self._bytes - self.events * self._overhead)))
 
     def _read(self, piece: bytes) -> None:
-        parser = SseParser(MAX_EVENT_BYTES)
-        try:
-            frames = [*parser.feed(piece), *parser.finish()]
-        except SseEventTooLarge as error:
-            raise NotAnAnswer(str(error)) from error
-        for frame in frames:
+        parser = SseParser()
+        for frame in (*parser.feed(piece), *parser.finish()):
             said = _load(frame)
             if said is not None:
                 self._event(said, frame)
@@ -176,8 +155,8 @@ class MessagesTap:
 
     def _head(self, message: Any) -> None:
         if isinstance(message, dict):
-            self.model = self.model or name_of(message.get("model"))
-            self.id = self.id or name_of(message.get("id"))
+            self.model = self.model or lenient.label(message.get("model"))
+            self.id = self.id or lenient.label(message.get("id"))
             self._count(message.get("usage"))
 
     def _count(self, usage: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from turnout_sidecar.exchange.usage import Usage
-from turnout_sidecar.wire.openai import MAX_COUNT
+from turnout_sidecar.wire.lenient import count, mapping
 
 _TIERS: Final = {"standard": "default"}
 _WRITTEN_TIERS: Final = {"default": "standard", "priority": "priority"}
@@ -66,10 +66,10 @@ def read_counts(usage: Any) -> Counts | None:
     if not isinstance(usage, dict):
         return None
     return Counts(
-        input=_count(usage.get("input_tokens")),
-        output=_count(usage.get("output_tokens")),
-        cache_read=_count(usage.get("cache_read_input_tokens")),
-        cache_write=_count(usage.get("cache_creation_input_tokens")),
+        input=count(usage.get("input_tokens")),
+        output=count(usage.get("output_tokens")),
+        cache_read=count(usage.get("cache_read_input_tokens")),
+        cache_write=count(usage.get("cache_creation_input_tokens")),
         cache_write_5m=_inner(usage, "cache_creation", "ephemeral_5m_input_tokens"),
         cache_write_1h=_inner(usage, "cache_creation", "ephemeral_1h_input_tokens"),
         thinking=_inner(usage, "output_tokens_details", "thinking_tokens"),
@@ -119,9 +119,4 @@ def _counts(usage: Usage) -> dict[str, Any]:
 
 
 def _inner(usage: dict[str, Any], group: str, name: str) -> int | None:
-    inner = usage.get(group)
-    return _count(inner.get(name)) if isinstance(inner, dict) else None
-
-
-def _count(value: Any) -> int | None:
-    return value if value.__class__ is int and 0 <= value <= MAX_COUNT else None
+    return count(mapping(usage.get(group)).get(name))

@@ -8,8 +8,6 @@ JSON object is no stream of this API; after the end nothing is read; after an er
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from turnout_sidecar.wire import lenient
 from turnout_sidecar.wire.canonical import (
     Answer,
@@ -29,7 +27,7 @@ from turnout_sidecar.wire.openai_errors import of_object
 from turnout_sidecar.wire.responses.counts import read_usage
 from turnout_sidecar.wire.responses.errors import FailedAnswer, of_event, status_of
 from turnout_sidecar.wire.responses.read_output import Output
-from turnout_sidecar.wire.sse import SseEvent, SseEventTooLarge, SseParser
+from turnout_sidecar.wire.sse import SseEvent, SseParser
 
 _DONE = b"[DONE]"
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
@@ -46,17 +44,11 @@ class ResponsesReader:
 
     def feed(self, piece: bytes) -> list[Event]:
         """See StreamReader."""
-        try:
-            return self._read(self._parser.feed(piece))
-        except SseEventTooLarge as error:
-            raise NotAnAnswer(str(error)) from error
+        return self._read(self._parser.feed(piece))
 
     def finish(self) -> list[Event]:
         """See StreamReader."""
-        try:
-            return self._read(self._parser.finish())
-        except SseEventTooLarge as error:
-            raise NotAnAnswer(str(error)) from error
+        return self._read(self._parser.finish())
 
     def _read(self, frames: list[SseEvent]) -> list[Event]:
         events: list[Event] = []
@@ -66,7 +58,7 @@ class ResponsesReader:
             if frame.data is None:
                 events += [Pinged()] if frame.raw.startswith(b":") else []
             elif frame.data.strip() != _DONE:
-                events += self._reading.read(_parsed(frame.data), frame.event)
+                events += self._reading.read(lenient.load(frame.data, "an event of the stream"), frame.event)
         return events
 
 
@@ -173,16 +165,6 @@ def read_answer(body: bytes) -> Answer:
 
 def _whole_item(output: Output) -> Callable[[dict[str, Any]], None]:
     return lambda event: output.item_done(lenient.mapping(event.get("item")), event.get("output_index"))
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    try:
-        event = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise NotAnAnswer("an event of the stream is not JSON") from error
-    if not isinstance(event, dict):
-        raise NotAnAnswer("an event of the stream is not a JSON object")
-    return event
 
 
 def _whole_number(value: object) -> object:

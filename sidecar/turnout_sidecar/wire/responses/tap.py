@@ -15,11 +15,10 @@ import orjson
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire import lenient, tokens
-from turnout_sidecar.wire.canonical import NotAnAnswer
 from turnout_sidecar.wire.openai import Facts
 from turnout_sidecar.wire.responses.counts import read_usage
 from turnout_sidecar.wire.responses.errors import error_frame
-from turnout_sidecar.wire.sse import DEFAULT_LIMIT
+from turnout_sidecar.wire.sse import whole_events
 
 _FRAME = re.compile(rb".*?(?:\r?\n\r?\n|\r\r)", re.DOTALL)
 _DATA = re.compile(rb"(?:\A|[\r\n])data:[ ]?([^\r\n]*)")
@@ -66,7 +65,7 @@ class ResponsesTap:
             piece = self._rest + piece
             self._rest = b""
         if not piece.endswith(b"\n\n"):
-            piece = self._cut(piece)
+            piece, self._rest = whole_events(piece)
             if not piece:
                 return b""
         self._count(piece)
@@ -102,15 +101,6 @@ class ResponsesTap:
         """The event that ends the stream where it broke on the way, with the number that comes next in it."""
         numbers = _NUMBER.findall(self._last)
         return error_frame(error, int(numbers[-1]) + 1 if numbers else 0)
-
-    def _cut(self, piece: bytes) -> bytes:
-        """The whole events of it; the rest is kept."""
-        ends = (piece.rfind(b"\n\n"), 2), (piece.rfind(b"\n\r\n"), 3), (piece.rfind(b"\r\r"), 2)
-        cut = max((at + size for at, size in ends if at >= 0), default=0)
-        self._rest = piece[cut:]
-        if len(self._rest) > DEFAULT_LIMIT:
-            raise NotAnAnswer("an event of the stream has no end")
-        return piece[:cut]
 
     def _count(self, piece: bytes) -> None:
         found = _PIECE.findall(piece)
