@@ -38,11 +38,13 @@ class TroubleRow(msgspec.Struct, frozen=True):
 
 
 class NamespaceRows(msgspec.Struct, frozen=True):
-    """A namespace: the version wanted, its gateways, and what is wrong with the whole of it."""
+    """A namespace: the version wanted, its gateways, what is wrong with the whole of it, and by provider the models that do not
+    exist."""
 
     version: str = ""
     gateways: tuple[GatewayRow, ...] = ()
     troubles: tuple[TroubleRow, ...] = ()
+    absent: dict[str, tuple[str, ...]] = {}
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -147,4 +149,6 @@ def table(report: Report) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     for name, namespace in sorted(report.namespaces.items()):
         lines += [f"{name}: {trouble.reason}: {trouble.message}" for trouble in namespace.troubles]
+        absent = namespace.absent.items()
+        lines += [f"{name}: the provider {owner} has no model {', '.join(models)}" for owner, models in absent]
     return "\n".join(lines)

@@ -21,7 +21,7 @@ from cluster.kube import Cluster, eventually
 from cluster.main_job_rig import GOOD, Kubelet, Operator, all_conditions
 from cluster.operator_rig import condition, custom, has_condition, there, wait_for_pods
 from cluster.processes import Spawner
-from support.resources import provider, route, secret
+from support.resources import model, provider, route, secret
 from support.spans import SpanReceiver
 from support.turnout import Answer, Gateway, Provider, fetch
 from turnout_cli.__main__ import main
@@ -298,6 +298,35 @@ def test_an_invalid_resource_is_flagged_while_its_neighbours_serve_and_a_deleted
         return all(uncached(one, name).status == 404 for one in stage.gateways for name in ("lost", "found"))
 
     eventually("they are gone", gone)
+
+
+def test_a_model_that_its_provider_does_not_have_is_named_in_the_status_until_it_is_mended(
+    stage: Stage, tmp_path: Path
+) -> None:
+    picky = Provider("picky", "--models", "small", root=tmp_path, spawner=stage.spawner)
+    picky.start()
+    try:
+        picky.wait_ready()
+        stage.apply(provider("picky", picky.url, model("small"), model("smal")), route("picky", "picky/small"))
+        resolved = partial(has_condition, stage.cluster, NAMESPACE, "modelproviders", "picky", "ResolvedRefs")
+        found = eventually("it is found", resolved("False", "ModelNotFound"), 60)
+        assert found["message"] == "the provider says that there is no model smal"
+        stage.programmed("picky")
+        assert uncached(stage.gateways[0], "picky").status == 200
+        printed = CliRunner().invoke(main, ["status", "--url", stage.leader.url, "-n", NAMESPACE])
+        assert f"{NAMESPACE}: the provider picky has no model smal" in printed.output
+        assert [call["method"] for call in picky.calls] == ["POST"]
+        stage.apply(provider("picky", picky.url, model("small")))
+        eventually("it is mended", resolved("True"), 60)
+    finally:
+        stage.delete("modelprovider/picky")
+        stage.delete("modelroute/picky")
+        picky.process.stop()
+
+    def gone() -> bool:
+        return all(uncached(one, "picky").status == 404 for one in stage.gateways)
+
+    eventually("every gateway is as before", gone)
 
 
 def test_status_is_printed_for_each_gateway(stage: Stage) -> None:

@@ -54,6 +54,16 @@ def absent_models(reports: Iterable[Report], provider: str, source: tuple[str, i
     return max(words, key=lambda word: (word.since, word.models)).models if words else ()
 
 
+def all_absent(reports: Iterable[Report]) -> dict[str, tuple[str, ...]]:
+    """By provider, the models of what gateways run that do not exist, by the newest word; sorted."""
+    words: dict[str, Absence] = {}
+    for report in reports:
+        for provider, word in report.absent.items():
+            if provider not in words or words[provider].since < word.since:
+                words[provider] = word
+    return {provider: word.models for provider, word in sorted(words.items()) if word.models}
+
+
 def _models(models: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(_cut(model) for model in models[:MOST_MODELS]))
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from turnout_contract.protocol import CLOSE_LOST_LEASE, Ack, Credentials, FromOperator, Hello, Nack, Push
+from turnout_operator.publish.absence import all_absent
 from turnout_operator.publish.registry import GatewayView, Peer, Registry
 from turnout_operator.publish.session import Action, Close, RaiseEpoch, Send, Session, Wanted
 
@@ -187,20 +188,26 @@ class Publisher:
         return self._registry.views(namespace, self._monotonic())
 
     def overview(self) -> dict[str, Any]:
-        """Version and gateways of every namespace that has either, as plain data; `age` is seconds in that state."""
+        """Version and gateways of every namespace that has either, as plain data; `age` is seconds in that state, `absent` by
+        provider the models that gateways found not to exist."""
         now = self._monotonic()
         return {
-            namespace: {
-                "version": self._wanted[namespace].version if namespace in self._wanted else "",
-                "gateways": [
-                    {"pod": view.pod, "state": view.state, "version": view.version, "age": round(now - view.since)}
-                    for view in self._registry.views(namespace, now)
-                ],
-            }
+            namespace: self._overview(namespace, now)
             for namespace in sorted({*self._wanted, *self._registry.namespaces()})
         }
 
     # --- inside
+
+    def _overview(self, namespace: str, now: float) -> dict[str, Any]:
+        views = self._registry.views(namespace, now)
+        return {
+            "version": self._wanted[namespace].version if namespace in self._wanted else "",
+            "gateways": [
+                {"pod": view.pod, "state": view.state, "version": view.version, "age": round(now - view.since)}
+                for view in views
+            ],
+            "absent": all_absent(views),
+        }
 
     def _offer(self, attached: Attached) -> None:
         wanted, epoch = self._wanted.get(attached.peer.namespace), self._epoch()

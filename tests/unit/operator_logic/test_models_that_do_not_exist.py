@@ -1,10 +1,13 @@
 """Models that the gateways found not to exist: on the ModelProvider, for as long as the newest word says so."""
 
+import msgspec
+
+from turnout_cli.status import NamespaceRows, Report, table
 from turnout_contract.api import conditions as names
 from turnout_contract.api.meta import Condition
 from turnout_contract.protocol import Ack, Build, Have, Hello
 from turnout_operator.compile import ConditionValue, Verdict
-from turnout_operator.publish.absence import MOST_MODELS, MOST_PROVIDERS, Absence, absent_models, heard
+from turnout_operator.publish.absence import MOST_MODELS, MOST_PROVIDERS, Absence, absent_models, all_absent, heard
 from turnout_operator.publish.registry import GatewayView, Peer, Registry
 from turnout_operator.publish.session import Session, Wanted
 from turnout_operator.status.conditions import Scene, conditions
@@ -167,3 +170,19 @@ def test_after_a_take_over_it_stands_until_gateways_had_time_to_come_back_and_sa
     before = found(verdict(), view("gtp"))
     assert found(verdict(), settled=False, previous=(before,)) == before
     assert found(verdict(), view(), settled=True, previous=(before,)).status == "True"
+
+
+def test_the_overview_names_what_is_missing_now_by_provider() -> None:
+    older, newer = (
+        view("gtp"),
+        msgspec.structs.replace(view("gtp"), absent={"openai": Absence(2.0), "a": Absence(1.0, ("x",))}),
+    )
+    assert all_absent([older]) == {"openai": ("gtp",)}
+    assert all_absent([older, newer]) == {"a": ("x",)}
+
+
+def test_turnout_status_prints_it() -> None:
+    rows = NamespaceRows(version="v1", absent={"openai": ("gtp-4", "gtp-5")})
+    assert table(Report(leader=True, namespaces={"team": rows})).endswith(
+        "team: the provider openai has no model gtp-4, gtp-5"
+    )
