@@ -107,7 +107,9 @@ async def run(settings: GatewaySettings, subscription: SubscriptionSettings) -> 
 async def _secrets(settings: GatewaySettings) -> AsyncIterator[Secrets]:
     """The mounted files, followed as they change; none where no folder is named."""
     if settings.secrets_dir is None:
-        yield HeldSecrets()
+        held = HeldSecrets()
+        install(Redactor(held.known), sys.stderr)
+        yield held
         return
     files = SecretFiles(Path(settings.secrets_dir))
     install(Redactor(files.known), sys.stderr)

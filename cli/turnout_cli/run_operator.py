@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 import click
+import kubernetes
 import msgspec
 import uvloop
 
-from turnout_operator import app
+from turnout_operator import app, logs
 from turnout_operator.settings import OperatorSettings, load
 
 
@@ -27,6 +28,9 @@ from turnout_operator.settings import OperatorSettings, load
 @click.option("--port", type=click.IntRange(0, 65535), help="Where gateways dial in.")
 @click.option("--health-port", type=click.IntRange(0, 65535), help="/healthz, /readyz, /metrics, /gateways.")
 @click.option("--watch-namespace", multiple=True, help="May be given several times; absent: all namespaces.")
+@click.option(
+    "--log-level", default="INFO", show_default=True, type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"])
+)
 def command(
     config: Path | None,
     kubeconfig: str | None,
@@ -35,8 +39,10 @@ def command(
     port: int | None,
     health_port: int | None,
     watch_namespace: tuple[str, ...],
+    log_level: str,
 ) -> None:
     """Run the operator until SIGTERM."""
+    logs.set_up(log_level)
     try:
         settings = load(config) if config else OperatorSettings()
     except ValueError as error:
@@ -50,4 +56,9 @@ def command(
         "watch_namespaces": watch_namespace or None,
     }
     settings = msgspec.structs.replace(settings, **{name: value for name, value in given.items() if value is not None})
-    sys.exit(uvloop.run(app.run(settings)))
+    try:
+        sys.exit(uvloop.run(app.run(settings)))
+    except kubernetes.config.ConfigException as error:
+        raise click.ClickException(f"no cluster to serve: {error}") from error
+    except OSError as error:
+        raise click.ClickException(f"cannot start: {error.strerror or error}") from error

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import kubernetes
 import urllib3
+import yaml
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -66,7 +67,10 @@ def configure(kubeconfig: str | None) -> Any:
     configuration = kubernetes.client.Configuration()
     if kubeconfig is not None:
         load: Any = kubernetes.config.load_kube_config
-        load(config_file=kubeconfig, client_configuration=configuration, persist_config=False)
+        try:
+            load(config_file=kubeconfig, client_configuration=configuration, persist_config=False)
+        except (TypeError, AttributeError, KeyError, ValueError, yaml.YAMLError) as error:  # it looks at no type itself
+            raise kubernetes.config.ConfigException(f"{kubeconfig} is no kubeconfig") from error
     else:
         load = kubernetes.config.load_incluster_config
         load(client_configuration=configuration)

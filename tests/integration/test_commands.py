@@ -78,6 +78,47 @@ def test_a_port_that_is_taken_exits_with_1_and_says_which(beta: Provider) -> Non
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("text", ["words", "clusters: 5", "{"])
+def test_an_operator_without_a_cluster_exits_with_1_and_says_so(tmp_path: Path, text: str) -> None:
+    wrong = tmp_path / "kubeconfig"
+    wrong.write_text(text, encoding="utf-8")
+    done = run_apart(["operator", "--kubeconfig", str(wrong)])
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: no cluster to serve: ")
+
+
+def json_lines(*arguments: str) -> list[dict[str, str]]:
+    """What a command says on standard error until it is told to end, after its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "turnout_cli", *arguments], env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        lines = [process.stderr.readline()]
+    finally:
+        process.terminate()
+        _, rest = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return [json.loads(line) for line in (*lines, *rest.splitlines())]
+
+
+def test_an_operator_writes_its_log_as_json_lines(tmp_path: Path) -> None:
+    nowhere = tmp_path / "kubeconfig"
+    cluster = {"name": "a", "cluster": {"server": "http://127.0.0.1:9"}}
+    context = {"name": "a", "context": {"cluster": "a", "user": "a"}}
+    known = {"clusters": [cluster], "contexts": [context], "users": [{"name": "a", "user": {}}]}
+    nowhere.write_text(json.dumps({**known, "current-context": "a"}), encoding="utf-8")
+    said = json_lines("operator", "--kubeconfig", str(nowhere), "--port=0", "--health-port=0")
+    assert all({"time", "level", "logger", "message"} <= set(line) for line in said)
+    assert "info" in {line["level"] for line in said}
+
+
+def test_a_gateway_without_secrets_writes_its_log_as_json_lines_too(tmp_path: Path) -> None:
+    ports = ["--port=0", "--admin-port=0"]
+    said = json_lines("gateway", "--operator=ws://127.0.0.1:9", f"--token-file={tmp_path / 'none'}", *ports)
+    assert any("the token cannot be read" in line["message"] for line in said)
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()))
 def test_the_examples_are_valid(name: str) -> None:
     code, output = run("validate", "-f", str(EXAMPLES / name))
