@@ -83,17 +83,33 @@ _STOP = Key(semconv.REQUEST_STOP_SEQUENCES)
 _WHOLE: Final = {
     "max_tokens": Key(semconv.REQUEST_MAX_TOKENS),
     "max_completion_tokens": Key(semconv.REQUEST_MAX_TOKENS),
+    "max_output_tokens": Key(semconv.REQUEST_MAX_TOKENS),
     "seed": Key(semconv.REQUEST_SEED),
     "n": Key(semconv.REQUEST_CHOICE_COUNT),
 }
 _REAL: Final = {
     "temperature": Key(semconv.REQUEST_TEMPERATURE),
     "top_p": Key(semconv.REQUEST_TOP_P),
+    "top_k": Key(semconv.REQUEST_TOP_K),
     "frequency_penalty": Key(semconv.REQUEST_FREQUENCY_PENALTY),
     "presence_penalty": Key(semconv.REQUEST_PRESENCE_PENALTY),
 }
 _KEYS: Final[dict[str, Key]] = {}
-_PARAMETERS: Final = frozenset((*_WHOLE, *_REAL, "stop", "response_format"))
+_BOTH: Final = frozenset({"temperature", "top_p"})
+_OF_CHAT: Final = _BOTH | {
+    "max_tokens",
+    "max_completion_tokens",
+    "seed",
+    "n",
+    "frequency_penalty",
+    "presence_penalty",
+    "stop",
+    "response_format",
+}
+_OF_FORMAT: Final = {
+    "responses": _BOTH | {"max_output_tokens", "text"},
+    "messages": _BOTH | {"max_tokens", "top_k", "stop_sequences"},
+}
 
 
 def own(exchange: Exchange) -> list[bytes]:
@@ -254,19 +270,22 @@ def _usage(usage: Usage, cache_write: Key) -> list[bytes]:
     return fields
 
 
-def parameters(body: dict[str, Any]) -> list[bytes]:
-    """The request's parameters; what has not the type that it should have is the provider's to refuse, and left out."""
+def parameters(body: dict[str, Any], name: str) -> list[bytes]:
+    """The parameters of a request of the format `name`; what is of a wrong type is the provider's to refuse, and left out."""
+    known = _OF_FORMAT.get(name, _OF_CHAT)
     fields = []
-    for name, value in body.items():
-        if name not in _PARAMETERS or (name == "max_tokens" and "max_completion_tokens" in body):
+    for member, value in body.items():
+        if member not in known or (member == "max_tokens" and "max_completion_tokens" in body):
             continue  # an attribute is there once
-        if name in _WHOLE and isinstance(value, int):
-            fields.append(_WHOLE[name].number(value))
-        elif name in _REAL and isinstance(value, int | float) and abs(value) < _MOST_REAL:
-            fields.append(_REAL[name].real(value))
-        elif name == "response_format" and isinstance(value, dict):
-            fields.append(_OUTPUT_TYPE.text("text" if value.get("type") == "text" else "json"))
-        elif name == "stop":
+        if member in _WHOLE and isinstance(value, int):
+            fields.append(_WHOLE[member].number(value))
+        elif member in _REAL and isinstance(value, int | float) and abs(value) < _MOST_REAL:
+            fields.append(_REAL[member].real(value))
+        elif member in ("response_format", "text") and isinstance(value, dict):
+            wanted = value if member == "response_format" else value.get("format")
+            if isinstance(wanted, dict):
+                fields.append(_OUTPUT_TYPE.text("text" if wanted.get("type") == "text" else "json"))
+        elif member in ("stop", "stop_sequences"):
             stops = [value] if isinstance(value, str) else value
             if isinstance(stops, list):
                 fields.append(_STOP.texts([str(stop)[:MOST_TEXT] for stop in stops[:_MOST_STOPS]]))

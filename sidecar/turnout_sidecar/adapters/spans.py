@@ -130,7 +130,7 @@ class SpanWriter:
     def _client(self, exchange: Exchange, attempt: Attempt, trace: Trace, beginning: bytes, shared: bytes) -> bytes:
         operation = exchange.endpoint.operation
         fields = [self._asked(operation, attempt), shared, self._became(attempt, stream=exchange.stream)]
-        fields += fields_of.parameters(exchange.body)
+        fields += fields_of.parameters(exchange.body, exchange.endpoint.format)
         fields += fields_of.measured(attempt, stream=exchange.stream, cache_write=self._cache_write)
         if trace.wants_content and attempt is exchange.attempts[-1]:
             fields += fields_of.messages(exchange, trace)

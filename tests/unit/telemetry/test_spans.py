@@ -14,7 +14,8 @@ from turnout_sidecar.adapters.call_trace import Trace
 from turnout_sidecar.adapters.content_chat import input_messages, output_messages
 from turnout_sidecar.adapters.spans import SpanWriter
 from turnout_sidecar.adapters.trace_context import Parent
-from turnout_sidecar.exchange.call import Exchange, PromptUse
+from turnout_sidecar.endpoints import MESSAGES, RESPONSES
+from turnout_sidecar.exchange.call import Endpoint, Exchange, PromptUse
 from turnout_sidecar.exchange.usage import Usage
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -287,6 +288,44 @@ def test_an_unpriced_attempt_has_no_cost_rather_than_none() -> None:
 
     assert not {"turnout.cost.usd", "gen_ai.usage.cost", "gen_ai.usage.output_tokens"} & set(client)
     assert client["turnout.usage.estimated"] is True
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "expected"),
+    [
+        (
+            RESPONSES,
+            {
+                "max_output_tokens": 64,
+                "temperature": 0.5,
+                "text": {"format": {"type": "json_schema"}},
+                "max_tokens": 9,
+                "stop": "x",
+            },
+            {"max_tokens": 64, "temperature": 0.5, "output.type": "json"},
+        ),
+        (
+            MESSAGES,
+            {"max_tokens": 64, "top_k": 5, "top_p": 0.9, "stop_sequences": ["END"], "stop": "x", "seed": 7},
+            {"max_tokens": 64, "top_k": 5.0, "top_p": 0.9, "stop_sequences": ["END"]},
+        ),
+        (RESPONSES, {"max_output_tokens": "many", "text": {"format": 3}}, {}),
+        (MESSAGES, {"top_k": [], "stop_sequences": {"a": 1}}, {}),
+    ],
+)
+def test_the_parameters_of_each_api_have_the_conventions_names(
+    endpoint: Endpoint, body: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    exchange = call(body=body, endpoint=endpoint)
+    attempt(exchange)
+
+    client = said(spans_of(exchange)[1])
+
+    names = ("max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "seed")
+    found = {name: client[f"gen_ai.request.{name}"] for name in names if f"gen_ai.request.{name}" in client}
+    if "gen_ai.output.type" in client:
+        found["output.type"] = client["gen_ai.output.type"]
+    assert found == expected
 
 
 @pytest.mark.parametrize(
