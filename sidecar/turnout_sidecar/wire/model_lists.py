@@ -9,6 +9,7 @@ Rules: an endpoint that lists nothing, or answers something else than a list, is
 for a moment settles nothing, and what was known before holds.
 """
 
+import re
 from collections.abc import Collection, Generator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -29,6 +30,8 @@ _NOT_FOUND: Final = 404
 _FOR_A_MOMENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 _PREFIX: Final = "models/"
 _NEWEST: Final = ":latest"
+_LATEST: Final = "-latest"
+_DATE: Final = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|\d{3})$")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -59,7 +62,9 @@ def inquire(protocol: str, models: Collection[str]) -> Inquiry:
         return Finding(unsettled=frozenset(models))
     if names is None:
         return Finding()
-    unseen = sorted(model for model in models if not _seen(model, names))
+    # A name without its date may be an alias, which not every server that has it finds alone.
+    known = names | {_DATE.sub("", name) for name in names}
+    unseen = sorted(model for model in models if not _seen(model, known))
     absent: set[str] = set()
     unsettled: set[str] = set()
     # Some servers take a name with a slash and others do not, so each kind is tried with one of its own.
@@ -79,9 +84,10 @@ def bare(model: str) -> str:
     return model.removeprefix(_PREFIX)
 
 
-def _seen(model: str, names: Collection[str]) -> bool:
+def _seen(model: str, known: set[str]) -> bool:
+    """Whether it is one of those, as it is or as an alias of the newest."""
     name = bare(model)
-    return name in names or name + _NEWEST in names or name.removesuffix(_NEWEST) in names
+    return not known.isdisjoint((name, name + _NEWEST, name.removesuffix(_NEWEST), name.removesuffix(_LATEST)))
 
 
 def _listed(protocol: str) -> Generator[str, Answer | None, tuple[set[str] | None, bool]]:

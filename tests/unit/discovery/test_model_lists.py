@@ -53,8 +53,8 @@ def test_a_model_that_is_neither_listed_nor_found_alone_is_absent() -> None:
 
 def test_an_alias_that_is_not_listed_and_is_found_alone_exists() -> None:
     answers = {
-        "/models?limit=1000": listing("claude-x-20250101"),
-        "/models/claude-x-20250101": {},
+        "/models?limit=1000": listing("claude-x-2"),
+        "/models/claude-x-2": {},
         "/models/claude-x": {},
     }
     assert converse("Anthropic", {"claude-x"}, answers)[0] == Finding(listed=1)
@@ -75,6 +75,21 @@ def test_a_name_with_a_slash_is_judged_only_by_one_with_a_slash() -> None:
 
 @pytest.mark.parametrize(("configured", "listed"), [("llama3", "llama3:latest"), ("llama3:latest", "llama3")])
 def test_a_name_without_a_tag_is_that_of_the_latest(configured: str, listed: str) -> None:
+    assert converse("OpenAI", {configured}, {"/models": listing(listed)})[1] == ["/models"]
+
+
+@pytest.mark.parametrize(
+    ("configured", "listed"),
+    [
+        ("claude-x", "claude-x-20250101"),
+        ("claude-x-latest", "claude-x-20250101"),
+        ("gpt-4o", "gpt-4o-2024-08-06"),
+        ("gpt-4", "gpt-4-0613"),
+        ("gemini-flash-latest", "gemini-flash-001"),
+        ("gemini-flash-latest", "gemini-flash"),
+    ],
+)
+def test_a_name_without_its_date_is_taken_for_an_alias(configured: str, listed: str) -> None:
     assert converse("OpenAI", {configured}, {"/models": listing(listed)})[1] == ["/models"]
 
 
