@@ -25,18 +25,9 @@ _ADMISSION = Admission()
 
 def inputs_of(path: Path) -> Inputs:
     """The inputs that a case describes."""
-    namespace, labels, defaults = "shop", {}, Defaults()
-    documents = []
-    for document in manifests.parse(path.read_text(encoding="utf-8")):
-        if document["kind"] == "Namespace":
-            namespace = document["metadata"]["name"]
-            labels = document["metadata"].get("labels", {})
-        elif document["kind"] == "OperatorDefaults":
-            defaults = msgspec.convert(document["spec"], Defaults)
-        else:
-            documents.append(document)
-    own = [_read(item, namespace) for item in documents if item["metadata"].get("namespace", namespace) == namespace]
-    above = [_read(item, namespace) for item in documents if item["metadata"].get("namespace", namespace) != namespace]
+    namespace, labels, items = documents_of(path)
+    own = [read(item) for item in items if item["metadata"]["namespace"] == namespace]
+    above = [read(item) for item in items if item["metadata"]["namespace"] != namespace]
     return Inputs(
         namespace=namespace,
         objects=tuple(item for item in own if isinstance(item, TypedObject)),
@@ -44,11 +35,31 @@ def inputs_of(path: Path) -> Inputs:
         organisation=tuple(item for item in above if isinstance(item, TypedObject)),
         organisation_broken=tuple(item for item in above if isinstance(item, Broken)),
         namespace_labels=labels,
-        defaults=defaults,
+        defaults=_defaults(path),
     )
 
 
-def _read(document: dict[str, Any], namespace: str) -> TypedObject | Broken:
+def documents_of(path: Path) -> tuple[str, dict[str, str], list[dict[str, Any]]]:
+    """The namespace that a case is about, its labels, and its objects as an API server would send them."""
+    namespace, labels = "shop", {}
+    documents = []
+    for document in manifests.parse(path.read_text(encoding="utf-8")):
+        if document["kind"] == "Namespace":
+            namespace = document["metadata"]["name"]
+            labels = document["metadata"].get("labels", {})
+        elif document["kind"] != "OperatorDefaults":
+            documents.append(document)
+    return namespace, labels, [_served(document, namespace) for document in documents]
+
+
+def _defaults(path: Path) -> Defaults:
+    for document in manifests.parse(path.read_text(encoding="utf-8")):
+        if document["kind"] == "OperatorDefaults":
+            return msgspec.convert(document["spec"], Defaults)
+    return Defaults()
+
+
+def _served(document: dict[str, Any], namespace: str) -> dict[str, Any]:
     written = document["metadata"]
     served = {
         "namespace": namespace,
@@ -60,7 +71,7 @@ def _read(document: dict[str, Any], namespace: str) -> TypedObject | Broken:
     if OLD not in written.get("annotations", {}):
         admitted, findings = _ADMISSION.admit(document)
         assert not findings, findings
-    return read({**admitted, "metadata": served})
+    return {**admitted, "metadata": served}
 
 
 def plain(result: Result) -> dict[str, Any]:
