@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +30,8 @@ from turnout_contract import manifests
 from turnout_contract.money import format_usd, parse_usd, per_million
 
 OK = 200
+SIMULATORS = ((9001, 1), (9002, 2))
+"""Port and seed of each, as the example resources name them."""
 QUESTION = "What is the warranty period of the X200 washing machine?"
 REPHRASED = "Can you please tell me what the warranty period of the X200 washing machine is?"
 WRITTEN_SECONDS = 1.5
@@ -96,12 +99,12 @@ def main(provider: str, port: int, admin_port: int, once: bool) -> None:  # noqa
     if provider == "openai" and not os.environ.get("OPENAI_API_KEY"):
         raise click.UsageError("PROVIDER=openai needs the environment variable OPENAI_API_KEY")
     folder = examples() / ("quickstart" if provider == "simulated" else "openai")
+    require_free(port, admin_port, *(number for number, _ in SIMULATORS if provider == "simulated"))
     with contextlib.ExitStack() as stack:
         if provider == "simulated":
-            for number, seed in ((9001, 1), (9002, 2)):
+            for number, seed in SIMULATORS:
                 stack.enter_context(process(simulator(number, seed)))
-        stack.enter_context(process(server(folder, port, admin_port, provider)))
-        wait_ready(admin_port)
+        wait_ready(admin_port, stack.enter_context(process(server(folder, port, admin_port, provider))))
         rows = [call(step, port) for step in SCRIPT]
         click.echo(table(rows))
         click.echo(savings(rows, prices(folder)))
@@ -132,15 +135,26 @@ def server(folder: Path, port: int, admin_port: int, provider: str) -> list[str]
     return line if provider == "simulated" else [*line, "--secret", "openai/apiKey=env:OPENAI_API_KEY"]
 
 
+def require_free(*ports: int) -> None:
+    """Raises ClickException where somebody else listens, who would be taken for what is started here."""
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise click.ClickException(f"port {port} is taken; does another quick start still run?") from error
+
+
 @contextlib.contextmanager
-def process(arguments: list[str]) -> Iterator[None]:
+def process(arguments: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
     """A `turnout` process for as long as the context lasts. Its ordinary output goes to a file, its errors are shown."""
     log = Path(".state") / "demo" / f"{arguments[0]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         child = subprocess.Popen([sys.executable, "-m", "turnout_cli", *arguments], stdout=out, stderr=None)  # noqa: S603
         try:
-            yield
+            yield child
         finally:
             child.terminate()
             try:
@@ -150,10 +164,10 @@ def process(arguments: list[str]) -> Iterator[None]:
                 child.wait()
 
 
-def wait_ready(admin_port: int, limit: float = 60.0) -> None:
+def wait_ready(admin_port: int, gateway: "subprocess.Popen[bytes]", limit: float = 60.0) -> None:
     """Wait until the gateway says that it is ready. Raises ClickException where it does not come up."""
     end = time.monotonic() + limit
-    while time.monotonic() < end:
+    while time.monotonic() < end and gateway.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=2)
         try:
             connection.request("GET", "/readyz")
@@ -164,7 +178,7 @@ def wait_ready(admin_port: int, limit: float = 60.0) -> None:
         finally:
             connection.close()
         time.sleep(0.1)
-    raise click.ClickException("the gateway did not become ready; see .state/demo/serve.log")
+    raise click.ClickException("the gateway did not become ready; what it said stands above")
 
 
 def call(step: Step, port: int) -> Row:
