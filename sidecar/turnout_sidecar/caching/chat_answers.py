@@ -11,7 +11,7 @@ import orjson
 from turnout_sidecar.caching.replay import with_usage
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire.json_edit import replace_members
-from turnout_sidecar.wire.openai_collect import Collected
+from turnout_sidecar.wire.openai_collect import THOUGHTS, Collected
 
 MAX_CHOICES = 8
 CANNOT_CHANGE_THE_ANSWER = frozenset(
@@ -79,8 +79,15 @@ def collected(frames: bytes, usage: Usage | None) -> bytes | None:
 
 
 def _may_lack(choice: dict[str, Any]) -> bool:
-    """Of members that are no text it is not known how their pieces go together."""
-    return any(isinstance(value, list | dict) and value for value in choice["message"].values())
+    """Of members that are no text, but for thoughts, it is not known how their pieces go together."""
+    return any(
+        isinstance(value, list | dict) and value and not (name == THOUGHTS and _are_numbered(value))
+        for name, value in choice["message"].items()
+    )
+
+
+def _are_numbered(thoughts: Any) -> bool:
+    return all(isinstance(each, dict) and isinstance(each.get("index"), int) for each in thoughts)
 
 
 def renewed(body: bytes, call_id: str, now_s: int) -> bytes:

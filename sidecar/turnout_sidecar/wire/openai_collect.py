@@ -1,9 +1,9 @@
 """A stream of chat chunks put together to the answer that it would have been as a whole.
 
 For whoever needs the answer and not its pieces: what is kept in a cache, and what is written into a span where content is
-wanted. Rules: unknown members survive (texts are joined, of anything else the last is kept); choices and tool calls are
-told apart by their `index`; what is no chat chunk makes no answer, nor does one that is nested deeper than answers are, and
-neither is an error: the stream itself goes its way.
+wanted. Rules: unknown members survive (texts are joined, of anything else the last is kept); choices, tool calls and
+thoughts are told apart by their `index`; what is no chat chunk makes no answer, nor does one that is nested deeper than
+answers are, and neither is an error: the stream itself goes its way.
 """
 
 import re
@@ -14,6 +14,8 @@ import orjson
 _DATA = re.compile(rb"(?:\A|[\r\n])data:[ ]?([^\r\n]*)")
 _DONE = b"[DONE]"
 _JOINED = frozenset({"content", "refusal", "reasoning_content", "reasoning", "arguments", "name", "data", "transcript"})
+THOUGHTS = "reasoning_details"
+_WORDS = frozenset({"text", "summary"})
 _LOGPROBS = ("content", "refusal")
 MAX_DEPTH = 64
 """Objects in one another that are put together: an answer of the API has four."""
@@ -95,6 +97,8 @@ def _merge(message: dict[str, Any], delta: dict[str, Any], depth: int = 0) -> No
         before = message.get(name)
         if name == "tool_calls" and isinstance(value, list):
             message[name] = _tool_calls(before if isinstance(before, list) else [], value, depth)
+        elif name == THOUGHTS and isinstance(value, list):
+            message[name] = _thoughts(before if isinstance(before, list) else [], value)
         elif isinstance(value, dict):
             message[name] = inner = before if isinstance(before, dict) else {}
             _merge(inner, value, depth + 1)
@@ -115,6 +119,25 @@ def _tool_calls(calls: list[dict[str, Any]], pieces: list[Any], depth: int) -> l
             calls.append({})
         _merge(calls[place], {name: value for name, value in piece.items() if name != "index"}, depth + 1)
     return calls
+
+
+def _thoughts(thoughts: list[Any], pieces: list[Any]) -> list[Any]:
+    """Pieces of one kind and index are one thought: its words are joined, of its other members the last is kept."""
+    for piece in pieces:
+        same = None
+        if isinstance(piece, dict) and isinstance(piece.get("index"), int):
+            same = next((each for each in thoughts if isinstance(each, dict) and _one(each, piece)), None)
+        if same is None:
+            thoughts.append(piece)
+            continue
+        for name, value in piece.items():
+            words = name in _WORDS and isinstance(value, str) and isinstance(same.get(name), str)
+            same[name] = same[name] + value if words else value
+    return thoughts
+
+
+def _one(thought: dict[str, Any], piece: dict[str, Any]) -> bool:
+    return bool(thought.get("index") == piece["index"] and thought.get("type") == piece.get("type"))
 
 
 def _logprobs(before: Any, piece: Any) -> Any:

@@ -98,3 +98,28 @@ def test_tool_calls_in_one_another_are_bounded_too() -> None:
 def test_tool_calls_of_another_type_are_replaced() -> None:
     answer = collected(chunk({"tool_calls": {"a": 1}}), chunk({"tool_calls": [{"index": 0, "id": "b"}]}))
     assert answer["choices"][0]["message"]["tool_calls"] == [{"id": "b"}]
+
+
+def test_thoughts_are_joined_by_their_index() -> None:
+    def thought(**fields: Any) -> bytes:
+        return chunk({"reasoning_details": [{"type": "reasoning.text", **fields}]})
+
+    hidden = {"type": "reasoning.encrypted", "data": "x", "index": 0}
+    answer = collected(
+        thought(index=0, text="Hm"),
+        thought(index=0, text=", so."),
+        thought(index=0, signature="c2ln"),
+        thought(index=1, text="Yes."),
+        chunk({"reasoning_details": [hidden, "odd"]}),
+        thought(text="nobody's"),
+        thought(text="nobody's"),
+    )
+    loose = {"type": "reasoning.text", "text": "nobody's"}
+    assert answer["choices"][0]["message"]["reasoning_details"] == [
+        {"type": "reasoning.text", "index": 0, "text": "Hm, so.", "signature": "c2ln"},
+        {"type": "reasoning.text", "index": 1, "text": "Yes."},
+        hidden,
+        "odd",
+        loose,
+        loose,
+    ]
