@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import click
 import kubernetes
 import msgspec
+import yaml
 
 TIMEOUT = 10.0
 HEAD = ("NAMESPACE", "GATEWAY", "STATE", "VERSION", "WANTED", "AGE")
@@ -134,6 +135,8 @@ def _client(kubeconfig: str | None) -> Any:
             raise
         kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
         return kubernetes.client.ApiClient()
+    except (TypeError, AttributeError, KeyError, ValueError, yaml.YAMLError) as error:  # it looks at no type itself
+        raise kubernetes.config.ConfigException(f"{kubeconfig or 'what is found'} is no kubeconfig") from error
 
 
 def table(report: Report) -> str:

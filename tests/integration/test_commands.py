@@ -157,6 +157,15 @@ def test_status_without_an_operator_exits_with_1_and_says_so() -> None:
     assert "no leading operator" in output
 
 
+@pytest.mark.parametrize("text", ["", "words", "clusters: 5", "{"])
+def test_status_without_a_cluster_exits_with_1_and_says_so(tmp_path: Path, text: str) -> None:
+    wrong = tmp_path / "kubeconfig"
+    wrong.write_text(text, encoding="utf-8")
+    code, output = run("status", "--kubeconfig", str(wrong))
+    assert code == 1
+    assert output.startswith("Error: no cluster to ask: ")
+
+
 def test_a_simulated_provider_answers_the_same_after_a_restart_and_otherwise_with_another_seed(
     tmp_path: Path, spawner: Spawner
 ) -> None:
