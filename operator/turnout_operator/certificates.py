@@ -59,6 +59,7 @@ def advance(
     lifetimes = lifetimes if lifetimes is not None else Lifetimes()
     if material is None or _expired(material.authority.certificate, now):
         return _renewed(None, _authority(now, lifetimes), now, names, lifetimes)
+    material = msgspec.structs.replace(material, bundle=_bundle(now, *material.bundle))
     if material.next is not None and now >= _begin(material.next.certificate) + BACKDATE + lifetimes.announce:
         material = _renewed(material, material.next, now, names, lifetimes)
     elif material.next is None and _is_old(material.authority.certificate, now):

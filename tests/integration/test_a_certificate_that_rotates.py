@@ -226,7 +226,10 @@ async def test_a_connection_outlives_the_authority_that_it_began_with_and_misses
     await pushed(operator, "three")
     assert len(operator.dials) == 1, "nothing of this ended the connection"
 
-    gateway.brought(overlapping.replace(first, ""))  # as it will be once the old authority has ended
+    await operator.looks_at_day(6)  # the old authority has ended
+    alone = operator.bundles[-1]
+    assert alone == overlapping.replace(first, "")
+    gateway.brought(alone)
     await pushed(operator, "four")
     assert len(operator.dials) == 1
     assert gateway.applied == ["one", "two", "three", "four"]
@@ -242,7 +245,8 @@ async def test_a_connection_that_is_lost_after_the_rotation_is_made_anew_with_th
     operator.dials[-1].abort()
     operator.want("two")
     await until("what was wanted meanwhile has arrived", lambda: operator.synced("two"))
-    gateway.brought(operator.certificates.bundle.replace(operator.bundles[0], ""))
+    await operator.looks_at_day(6)
+    gateway.brought(operator.certificates.bundle)
     operator.dials[-1].abort()
     operator.want("three")
     await until("and again, with the new authority alone", lambda: operator.synced("three"))

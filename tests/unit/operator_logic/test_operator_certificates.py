@@ -63,6 +63,17 @@ def test_another_name_is_another_certificate() -> None:
     assert other.authority == made.authority
 
 
+def test_an_authority_that_has_ended_leaves_the_bundle_though_nothing_else_is_due() -> None:
+    quick = Lifetimes(authority=timedelta(days=30), serving=timedelta(days=30), announce=timedelta(days=1))
+    first = advance(None, NOW, NAMES, quick)
+    announced = advance(first, NOW + timedelta(days=21), NAMES, quick)
+    signed = advance(announced, NOW + timedelta(days=23), NAMES, quick)
+    assert len(signed.bundle) == 2
+    later = advance(signed, NOW + timedelta(days=31), NAMES, quick)
+    assert later.bundle == (signed.authority.certificate,)
+    assert later.certificate == signed.certificate
+
+
 def test_at_every_moment_of_a_year_an_older_bundle_still_trusts_what_is_served() -> None:
     step, known = timedelta(hours=12), None
     quick = Lifetimes(authority=timedelta(days=60), serving=timedelta(days=10))
