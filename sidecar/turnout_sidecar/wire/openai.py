@@ -17,7 +17,7 @@ import orjson
 from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire import tokens
 from turnout_sidecar.wire.lenient import count, decode, load, mapping, mappings
-from turnout_sidecar.wire.sse import whole_events
+from turnout_sidecar.wire.sse import WholeEvents
 
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
@@ -109,8 +109,8 @@ class StreamTap:
 
     __slots__ = (
         "_bytes",
+        "_cut",
         "_overhead",
-        "_rest",
         "_strip",
         "done",
         "error",
@@ -123,7 +123,7 @@ class StreamTap:
 
     def __init__(self, *, strip_usage: bool) -> None:
         self._strip = strip_usage
-        self._rest = b""
+        self._cut = WholeEvents()
         self.events = 0  # that carry a piece of the answer
         self._bytes = 0
         self._overhead = 0  # bytes of an event around its text
@@ -136,11 +136,8 @@ class StreamTap:
 
     def feed(self, piece: bytes) -> bytes:
         """What may go out now: whole events, or nothing yet. Raises NotAnAnswer where an event has no end."""
-        if self._rest:
-            piece = self._rest + piece
-            self._rest = b""
-        if not piece.endswith(b"\n\n"):
-            piece, self._rest = whole_events(piece)
+        if self._cut.kept or not piece.endswith(b"\n\n"):
+            piece = self._cut.cut(piece)
             if not piece:
                 return b""
         if self.events > 1 and not self._may_hold_facts(piece):
@@ -151,7 +148,7 @@ class StreamTap:
 
     def finish(self) -> bytes:
         """The stream has ended: what may still go out, which is an end that lacks its last line break, or nothing."""
-        rest, self._rest = self._rest.strip(), b""
+        rest = self._cut.rest().strip()
         if rest not in _BARE_END:
             return b""
         self.done = True

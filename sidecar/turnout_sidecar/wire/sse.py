@@ -167,13 +167,37 @@ def _parse_fields(raw: bytes, text: bytes, *, terminated: bool) -> SseEvent:
     return SseEvent(raw, b"\n".join(data) if data else None, event, identity, terminated)
 
 
-def whole_events(piece: bytes) -> tuple[bytes, bytes]:
-    """What of it is whole events, for who passes them on as they are, and what is left. Raises SseEventTooLarge."""
-    ends = (piece.rfind(b"\n\n"), 2), (piece.rfind(b"\n\r\n"), 3), (piece.rfind(b"\r\r"), 2)
-    cut = max((at + size for at, size in ends if at >= 0), default=0)
-    if len(piece) - cut > DEFAULT_LIMIT:
-        raise SseEventTooLarge(DEFAULT_LIMIT)
-    return piece[:cut], piece[cut:]
+class WholeEvents:
+    """Cuts a stream into whole events, for who passes them on as they are. `kept`: what has come of the next one.
+
+    Each byte is looked at once, however small the pieces in which a large event comes.
+    """
+
+    __slots__ = ("kept",)
+
+    def __init__(self) -> None:
+        self.kept = bytearray()
+
+    def cut(self, piece: bytes) -> bytes:
+        """The whole events that there are now, or nothing yet. Raises SseEventTooLarge."""
+        before = bytes(self.kept[-_LONGEST_CUT_END:])
+        seen = before + piece if before else piece
+        ends = (seen.rfind(b"\n\n"), 2), (seen.rfind(b"\n\r\n"), 3), (seen.rfind(b"\r\r"), 2)
+        end = max((at + size for at, size in ends if at >= 0), default=0) - len(before)
+        whole = b""
+        if end > 0:
+            whole = bytes(self.kept) + piece[:end]
+            self.kept = bytearray(piece[end:])
+        else:
+            self.kept += piece
+        if len(self.kept) > DEFAULT_LIMIT:
+            raise SseEventTooLarge(DEFAULT_LIMIT)
+        return whole
+
+    def rest(self) -> bytes:
+        """What is left at the end of the stream; it is kept no longer."""
+        left, self.kept = bytes(self.kept), bytearray()
+        return left
 
 
 def write_event(data: bytes, event: str = "") -> bytes:

@@ -1,5 +1,6 @@
 """What goes wrong between protocols: streams that say nothing, free calls that fail, headers on several lines, hits with losses."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -28,6 +29,10 @@ from turnout_sidecar.ports.secrets import FakeSecrets
 from turnout_sidecar.ports.telemetry import FakeTelemetry
 from turnout_sidecar.ports.upstream import UpstreamClosed
 from turnout_sidecar.stages.look_up_cache import LookUpCache
+from turnout_sidecar.wire.messages.tap import MessagesTap
+from turnout_sidecar.wire.observing import Tap
+from turnout_sidecar.wire.openai import StreamTap
+from turnout_sidecar.wire.responses.tap import ResponsesTap
 
 MESSAGES = "/v1/messages"
 COUNT = "/v1/messages/count_tokens"
@@ -192,3 +197,12 @@ async def test_input_that_must_be_guessed_is_no_less_than_what_was_read_from_the
     used = telemetry.ended[0].usage
     assert used is not None
     assert (used.input, used.cached_input, used.estimated) == (2100, 2000, True)
+
+
+@pytest.mark.parametrize("made", [lambda: StreamTap(strip_usage=True), MessagesTap, ResponsesTap])
+def test_a_large_event_in_small_pieces_costs_its_size_and_not_its_square(made: Callable[[], Tap]) -> None:
+    tap, size = made(), 6_000_000
+    raw = b'data: {"type":"picture","data":"' + b"a" * size + b'"}\n\ndata: {}\n'
+    gone = [piece for start in range(0, len(raw), 500) if (piece := tap.feed(raw[start : start + 500]))]
+    assert gone == [raw[: -len(b"data: {}\n")]]
+    assert tap.feed(b"\n") == b"data: {}\n\n"

@@ -17,7 +17,7 @@ from turnout_sidecar.wire import lenient, tokens
 from turnout_sidecar.wire.canonical import NotAnAnswer
 from turnout_sidecar.wire.messages.usage import Counts, read_counts, read_usage
 from turnout_sidecar.wire.openai import Facts
-from turnout_sidecar.wire.sse import SseEvent, SseParser, whole_events
+from turnout_sidecar.wire.sse import SseEvent, SseParser, WholeEvents
 
 _FACTS: Final = (b"message_", b'"error"', b"event: error", b"event:error")
 _FIRST_EVENTS: Final = 4  # that are read whatever they hold, to learn what an event weighs
@@ -68,8 +68,8 @@ class MessagesTap:
     __slots__ = (
         "_bytes",
         "_counts",
+        "_cut",
         "_overhead",
-        "_rest",
         "began",
         "done",
         "error",
@@ -81,7 +81,7 @@ class MessagesTap:
     )
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._cut = WholeEvents()
         self.began = False  # a piece of an answer has come; the message's start is none, it may be followed by an error
         self.events = 0  # that carry a piece of the answer
         self._bytes = 0
@@ -96,11 +96,8 @@ class MessagesTap:
 
     def feed(self, piece: bytes) -> bytes:
         """What may go out now: whole events, or nothing yet. Raises NotAnAnswer where an event has no end."""
-        if self._rest:
-            piece = self._rest + piece
-            self._rest = b""
-        if not piece.endswith(b"\n\n"):
-            piece, self._rest = whole_events(piece)
+        if self._cut.kept or not piece.endswith(b"\n\n"):
+            piece = self._cut.cut(piece)
             if not piece:
                 return b""
         if self.events >= _FIRST_EVENTS and not any(mark in piece for mark in _FACTS):
@@ -112,7 +109,7 @@ class MessagesTap:
 
     def finish(self) -> bytes:
         """The stream has ended: a last `message_stop` that lacks its blank line goes out with it, anything else is lost."""
-        rest, self._rest = self._rest.rstrip(), b""
+        rest = self._cut.rest().rstrip()
         ended = self.done
         if not rest:
             return b""

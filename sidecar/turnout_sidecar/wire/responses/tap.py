@@ -18,7 +18,7 @@ from turnout_sidecar.wire import lenient, tokens
 from turnout_sidecar.wire.openai import Facts
 from turnout_sidecar.wire.responses.counts import read_usage
 from turnout_sidecar.wire.responses.errors import error_frame
-from turnout_sidecar.wire.sse import whole_events
+from turnout_sidecar.wire.sse import WholeEvents
 
 _FRAME = re.compile(rb".*?(?:\r?\n\r?\n|\r\r)", re.DOTALL)
 _DATA = re.compile(rb"(?:\A|[\r\n])data:[ ]?([^\r\n]*)")
@@ -34,10 +34,10 @@ class ResponsesTap:
 
     __slots__ = (
         "_bytes",
+        "_cut",
         "_last",
         "_output",
         "_pieces",
-        "_rest",
         "done",
         "error",
         "finish_reasons",
@@ -47,7 +47,7 @@ class ResponsesTap:
     )
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._cut = WholeEvents()
         self._last = b""
         self._pieces = 0  # deltas
         self._bytes = 0  # of their text
@@ -61,11 +61,8 @@ class ResponsesTap:
 
     def feed(self, piece: bytes) -> bytes:
         """What may go out now: whole events, or nothing yet. Raises NotAnAnswer where an event has no end."""
-        if self._rest:
-            piece = self._rest + piece
-            self._rest = b""
-        if not piece.endswith(b"\n\n"):
-            piece, self._rest = whole_events(piece)
+        if self._cut.kept or not piece.endswith(b"\n\n"):
+            piece = self._cut.cut(piece)
             if not piece:
                 return b""
         self._count(piece)
@@ -77,7 +74,7 @@ class ResponsesTap:
 
     def finish(self) -> bytes:
         """The bytes have ended: a last event that lacks its line breaks, if it is the end of the stream or an error."""
-        rest, self._rest = self._rest.rstrip(b"\r\n"), b""
+        rest = self._cut.rest().rstrip(b"\r\n")
         if not rest or _FACTS.search(rest) is None:
             return b""
         self._frame(rest)
