@@ -5,6 +5,7 @@ last good one running; every finding is printed once, until it changes; no value
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from turnout_sidecar.ports.secrets import HeldSecrets
 from turnout_sidecar.runtime import BuildError
 
 LOOK_SECONDS = 0.25
+_LOG = logging.getLogger(__name__)
 Apply = Callable[[bytes, str], tuple[str, ...]]
 Signature = tuple[tuple[str, int, int, int], ...]
 
@@ -105,7 +107,10 @@ class Desk:
                 self._tell((f"{self._path}: {error.strerror}; what runs stays as it is",))
                 continue
             self._signature = now
-            self._take(self._folder.load(files))
+            try:
+                self._take(self._folder.load(files))
+            except Exception:  # boundary: without this task no edit would ever be live again  # noqa: BLE001
+                _LOG.exception("the edit could not be taken; what runs stays as it is")
 
     def _take(self, loaded: Loaded) -> None:
         others = tuple(name for name in served(loaded, self._defaults) if name != self.namespace)
