@@ -69,6 +69,8 @@ OUT: dict[str, Spoken] = {
         Spoken("azure", "chat", "AzureOpenAI", "azure", "", "gpt-large", fields={"api_version": "2025-04-01-preview"}),
     )
 }
+DISTINCT = tuple(name for name in OUT if name != "azure")
+"""Without Azure, whose words are OpenAI's: for what does not depend on its paths and its filter."""
 
 
 class World:

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from pair_clients import IN, Wish
-from pair_rig import OUT, a_world, talking
+from pair_rig import DISTINCT, OUT, a_world, talking
 from turnout_sidecar.wire.registry import outbound
 from turnout_sidecar.wire.support import Feature
 
@@ -41,7 +41,7 @@ ASKED: dict[str, dict[Feature, dict[str, Any]]] = {
 CASES = [(asked, feature) for asked, features in ASKED.items() for feature in features]
 
 
-@pytest.mark.parametrize("name", OUT)
+@pytest.mark.parametrize("name", DISTINCT)
 @pytest.mark.parametrize(("asked", "feature"), CASES)
 async def test_what_cannot_be_said_is_named_or_refused(name: str, asked: str, feature: Feature) -> None:
     out = OUT[name]

@@ -7,14 +7,14 @@ import openai
 import pytest
 
 from pair_clients import MessagesTalk, Talk, Wish
-from pair_rig import OUT, World, a_world
+from pair_rig import DISTINCT, OUT, World, a_world
 
 QUESTION = "Which of these claims is about water?"
 STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 ANY_ERROR = (openai.APIError, anthropic.APIError)
 
 
-@pytest.fixture(params=OUT)
+@pytest.fixture(params=DISTINCT)
 async def world(request: pytest.FixtureRequest) -> Any:
     """With a cache: what failed must not be in it."""
     async with a_world(OUT[request.param], cached=True) as made:
