@@ -32,6 +32,7 @@ from turnout_sidecar.stages.look_up_cache import LookUpCache
 from turnout_sidecar.wire.messages.tap import MessagesTap
 from turnout_sidecar.wire.observing import Tap
 from turnout_sidecar.wire.openai import StreamTap
+from turnout_sidecar.wire.registry import INBOUND
 from turnout_sidecar.wire.responses.tap import ResponsesTap
 
 MESSAGES = "/v1/messages"
@@ -152,6 +153,19 @@ async def test_a_prompt_whose_tokens_are_counted_brings_its_words_and_no_paramet
         "system": [{"type": "text", "text": "Be kind."}],
         "messages": [{"role": "user", "content": "Hello?"}],
     }
+
+
+def test_many_calls_of_tools_in_one_turn_are_read_one_by_one() -> None:
+    count = 30_000
+    calls = [{"type": "function_call", "call_id": f"c{at}", "name": "f", "arguments": "{}"} for at in range(count)]
+    results = [{"type": "function_call_output", "call_id": f"c{at}", "output": "x"} for at in range(count)]
+    asked = {"model": "m", "input": [{"role": "user", "content": "q"}, *calls, *results]}
+    read = INBOUND["responses"].read_request(asked)
+    assert [(message.role, len(message.parts)) for message in read.messages] == [
+        ("user", 1),
+        ("assistant", count),
+        ("user", count),
+    ]
 
 
 RESPONSE = {"id": "resp_1", "object": "response", "status": "in_progress", "model": "gpt", "output": []}

@@ -34,20 +34,25 @@ class Conversation:
     """Items in, messages out."""
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
+        self._turns: list[tuple[Role, list[Part]]] = []
         self.stateful: list[str] = []
         self.provider_items: list[str] = []
         self.lost: set[str] = set()
 
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What was said, turn by turn."""
+        return tuple(Message(role, tuple(parts)) for role, parts in self._turns)
+
     def add_instructions(self, words: str | None) -> None:
         """The words that stand before everything else."""
         if words:
-            self.messages.append(Message("system", (Text(words),)))
+            self._turns.append(("system", [Text(words)]))
 
     def add_input(self, given: Any) -> None:
         """The member `input`. Raises CallError 400."""
         if isinstance(given, str):
-            self.messages.append(Message("user", (Text(given),)))
+            self._turns.append(("user", [Text(given)]))
             return
         if given is None:
             return
@@ -87,7 +92,7 @@ class Conversation:
         if role == "assistant":
             self._append(role, *parts)
         else:
-            self.messages.append(Message(role, parts))
+            self._turns.append((role, [*parts]))
 
     def _thought(self, item: dict[str, Any], field: str) -> Thinking:
         words = _joined(item, "summary", field) or _joined(item, "content", field)
@@ -101,19 +106,18 @@ class Conversation:
 
     def _append(self, role: Role, *parts: Part) -> None:
         """To the model's turn, if it is going on."""
-        last = self.messages[-1] if self.messages else None
-        if last is not None and last.role == role:
-            self.messages[-1] = Message(role, last.parts + parts)
+        if self._turns and self._turns[-1][0] == role:
+            self._turns[-1][1].extend(parts)
         else:
-            self.messages.append(Message(role, parts))
+            self._turns.append((role, [*parts]))
 
     def _result(self, result: ToolResult) -> None:
         """To the results before it, if it follows some."""
-        last = self.messages[-1] if self.messages else None
-        if last is not None and last.role == "user" and last.parts and isinstance(last.parts[-1], ToolResult):
-            self.messages[-1] = Message("user", (*last.parts, result))
+        role, parts = self._turns[-1] if self._turns else ("assistant", [])
+        if role == "user" and parts and isinstance(parts[-1], ToolResult):
+            parts.append(result)
         else:
-            self.messages.append(Message("user", (result,)))
+            self._turns.append(("user", [result]))
 
 
 def _content(content: Any, field: str) -> tuple[Part, ...]:

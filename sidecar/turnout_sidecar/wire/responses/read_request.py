@@ -66,7 +66,7 @@ def read_request(body: dict[str, Any]) -> Request:
     top_logprobs = members.whole(body, "top_logprobs")
     stateful = [name for name in stateful_fields(body) if not name.startswith("input")]
     return Request(
-        messages=tuple(talk.messages),
+        messages=talk.messages,
         tools=tools,
         tool_choice=choice,
         parallel_tool_calls=members.flag(body, "parallel_tool_calls"),
