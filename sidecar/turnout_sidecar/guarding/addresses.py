@@ -1,0 +1,166 @@
+"""Addresses of people and machines: e-mail, IPv6, MAC, and the credentials inside URLs.
+
+Each has one character that text seldom has: the detectors go from one @, :: or :// to the next and look at a bounded stretch
+around, so that text without them costs one search.
+
+Rules: of a URL only the password is claimed (the user name where there is no password), since the rest tells where to connect;
+loopback and unspecified addresses are no one's; times are no addresses.
+"""
+
+import re
+from collections.abc import Iterator
+
+from turnout_sidecar.guarding.findings import SECRET, Claim
+from turnout_sidecar.guarding.page import Page
+
+_LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-'"
+_LONGEST_LOCAL = 64
+_DOMAIN = re.compile(r"\w(?:[\w-]{0,62})(?:\.\w[\w-]{0,62}){1,8}")
+_AT_WORD = re.compile(r" ?[\[({] ?at ?[\])}] ?")
+_DOT_WORD = re.compile(r"[\w-]{1,63}(?:(?: ?[\[({] ?dot ?[\])}] ?|\.)[\w-]{1,63}){1,6}")
+_URL = re.compile(r"://([^\s/?#@:\"'<>]{0,64}):?([^\s/\"'<>]{0,96})@(?=[\w\[])")
+_URL_LOOSE = re.compile(r"://([^\s/@:\"'<>]{0,64}):([^\s\"'<>@]{1,96})@(?=[\w\[])")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{1,24}$")
+_WEB = frozenset({"http", "https", "ftp", "ftps", "ssh", "sftp", "git", "ws", "wss"})
+_PLACEHOLDER = re.compile(r"[<{\[]|\$\{?\w+\}?$|\*+$|%\w+%$|pass(?:word|wd)?$|secret$|x{3,}$|\.{3}", re.IGNORECASE)
+_COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
+_HEX = frozenset("0123456789abcdefABCDEF")
+_COLON_ADDRESS = re.compile(
+    r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,15})?"
+)
+_MAC_HYPHEN = re.compile(r"-[0-9A-Fa-f]{2}-")
+_MAC_DOT = re.compile(r"\.[0-9A-Fa-f]{4}\.")
+_MACS = (re.compile(r"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"), re.compile(r"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"))
+_MAC_PARTS, _IPV6_PARTS = 6, 8
+
+
+def emails(page: Page) -> Iterator[Claim]:
+    """E-mail addresses, written with @ or (at)."""
+    text = page.text
+    at = text.find("@")
+    while at >= 0:
+        start = _local_start(text, at)
+        domain = _DOMAIN.match(text, at + 1) if start < at else None
+        if domain:
+            end = _domain_end(text, at + 1, domain.end())
+            if end:
+                yield Claim(3, start, end, "Email", "email")
+        at = text.find("@", at + 1)
+    if "at)" in page.lower or "at]" in page.lower or "at }" in page.lower:
+        yield from _spelled(page)
+
+
+def _spelled(page: Page) -> Iterator[Claim]:
+    for found in _AT_WORD.finditer(page.lower):
+        at = found.start()
+        start = _local_start(page.text, at)
+        domain = _DOT_WORD.match(page.lower, found.end())
+        if domain and start < at and domain[0].rpartition(".")[2].rpartition(" ")[2].isalpha():
+            yield Claim(4, start, domain.end(), "Email", "email-spelled")
+
+
+def _local_start(text: str, at: int) -> int:
+    low = max(0, at - _LONGEST_LOCAL)
+    segment = text[low:at]
+    left = segment.rstrip(_LOCAL)
+    while left and not left[-1].isascii() and left[-1].isalnum():
+        left = left[:-1].rstrip(_LOCAL)
+    start = low + len(left)
+    while start < at and text[start] in ".%+-'":
+        start += 1
+    return start
+
+
+def _domain_end(text: str, start: int, end: int) -> int:
+    """Where the domain ends, or 0 where it is none: its last label is a word, not a number."""
+    labels = text[start:end].split(".")
+    while len(labels) > 1:
+        last = labels[-1].rstrip("-_")
+        if len(last) > 1 and (last.isalpha() or last.startswith("xn--")):
+            return start + len(".".join(labels[:-1])) + 1 + len(last)
+        labels.pop()
+    return 0
+
+
+def urls(page: Page, entities: frozenset[str]) -> Iterator[Claim]:
+    """Passwords (or lone user names) in URLs; those of databases are secrets before they are credentials of a URL."""
+    text = page.text
+    at = text.find("://")
+    while at >= 0:
+        found = _URL.match(text, at) or _URL_LOOSE.match(text, at)
+        if found:
+            group = 2 if found[2] else 1
+            scheme = _SCHEME.search(page.lower, max(0, at - 24), at)
+            web = scheme is None or scheme[0] in _WEB
+            if found[group] and not _PLACEHOLDER.match(found[group]) and (group == 2 or len(found[1]) > 7):  # noqa: PLR2004
+                entity = (
+                    "URLCredentials" if (web and "URLCredentials" in entities) or SECRET not in entities else SECRET
+                )
+                yield Claim(1, *found.span(group), entity, "url-password")
+        at = text.find("://", at + 3)
+
+
+def machines(page: Page) -> Iterator[Claim]:
+    """IPv6 and MAC addresses."""
+    text = page.text
+    if text.count(":") > 1:
+        yield from _with_colons(page)
+    for shape, pattern, back in ((_MAC_HYPHEN, _MACS[0], 2), (_MAC_DOT, _MACS[1], 4)):
+        taken = 0
+        for found in shape.finditer(text):
+            start = found.start() - back
+            if start < taken:
+                continue
+            whole = pattern.match(text, start)
+            if whole and _stands(text, start, whole.end()) and any(char.isdecimal() for char in whole[0]):
+                taken = whole.end()
+                yield Claim(4, start, taken, "MACAddress", "mac")
+
+
+def _with_colons(page: Page) -> Iterator[Claim]:
+    text = page.text
+    taken = 0
+    for found in _COLONS.finditer(text):
+        start = found.start()
+        if start < taken:
+            continue
+        low = max(0, start - 4)
+        while start > low and text[start - 1] in _HEX:
+            start -= 1
+        whole = _COLON_ADDRESS.match(text, start)
+        if whole is None:
+            continue
+        end = whole.end()
+        if whole[0].endswith(":") and not whole[0].endswith("::"):
+            end -= 1
+        taken = whole.end()
+        if not _stands(text, start, end):
+            continue
+        parts = text[start:end].partition("%")[0].split(":")
+        if len(parts) == _MAC_PARTS and all(len(part) == 2 for part in parts):  # noqa: PLR2004 - a byte
+            yield Claim(4, start, end, "MACAddress", "mac")
+        elif _is_ipv6(parts):
+            yield Claim(4, start, end, "IPAddress", "ipv6")
+
+
+def _is_ipv6(parts: list[str]) -> bool:
+    length = len(parts) + ("." in parts[-1])
+    empty = parts.count("")
+    if not empty:
+        return length == _IPV6_PARTS
+    inner = parts[1:-1].count("")
+    if inner != 1 or length > _IPV6_PARTS + 1 or empty > inner + 1 or any(len(p) > 4 for p in parts[:-1]):  # noqa: PLR2004
+        return False
+    filled = "".join(parts)
+    return len(filled) > 2 and any(char.isdecimal() for char in filled)  # noqa: PLR2004 - ::1 is this machine
+
+
+def _stands(text: str, start: int, end: int) -> bool:
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before.isalnum() or (before in {"_", ":"} and before):
+        return False
+    if before in {"-", "."} and before and text[start - 2 : start - 1].isalnum():
+        return False
+    return not (
+        after.isalnum() or (after in {"_", ":"} and after) or (after == "-" and text[end + 1 : end + 2].isalnum())
+    )
