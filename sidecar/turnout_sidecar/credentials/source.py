@@ -58,6 +58,8 @@ class TokenSource:
             proof = await self._exchange.fetch(self._post, self._clock.unix_ns())
         except (ExchangeFailed, UpstreamError) as error:
             return self._failed(str(error))
+        except ValueError:  # of an address, which the platform's own files name
+            return self._failed("the address of the token service cannot be used")
         self._before, self._proof = self._proof, proof
         self._failures, self._said = 0, ""
         left = (proof.expires_ns - self._clock.unix_ns()) / _NANOSECONDS

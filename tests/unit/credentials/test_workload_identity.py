@@ -159,6 +159,14 @@ async def test_a_failure_is_told_once_without_the_token_and_tried_again(
     assert source.current() is not None
 
 
+async def test_an_address_that_cannot_be_used_is_told_and_tried_again(environment: Environment, tmp_path: Path) -> None:
+    described = orjson.loads((tmp_path / "google.json").read_bytes())
+    (tmp_path / "google.json").write_bytes(orjson.dumps({**described, "token_url": "https://sts.test:port/"}))
+    source, _, _ = source_of(ON_GOOGLE, environment, answered(b"{}"))
+    assert await source.refresh() > 0
+    assert source.current() is None
+
+
 async def test_a_failure_takes_nothing_away_that_is_still_good(environment: Environment) -> None:
     source, _, _ = source_of(AZURE, environment, answered(ENTRA), answered(b"", 500))
     await source.refresh()
