@@ -15,6 +15,12 @@ from turnout_sidecar.shapes import error_body, shape_of
 
 HITS = frozenset({"exact", "semantic"})
 MOST_DROPPED = 32
+_ID_HEADERS = {
+    "chat": "x-request-id",
+    "responses": "x-request-id",
+    "embeddings": "x-request-id",
+    "messages": "request-id",
+}
 _JSON = "application/json"
 _NO_CONTROLS = dict.fromkeys((*range(32), 44, 127), "?")
 
@@ -22,7 +28,12 @@ _NO_CONTROLS = dict.fromkeys((*range(32), 44, 127), "?")
 def headers_of(exchange: Exchange, *, streaming: bool) -> CIMultiDict[str]:
     """What is known of the call by now."""
     headers = CIMultiDict(
-        {"x-turnout-request-id": exchange.id, "x-turnout-config": exchange.runtime.version, "Server": SERVER}
+        {
+            "x-turnout-request-id": exchange.id,
+            _ID_HEADERS[exchange.endpoint.format]: exchange.id,  # where the API's own clients look for it
+            "x-turnout-config": exchange.runtime.version,
+            "Server": SERVER,
+        }
     )
     route = exchange.route
     if route is None:

@@ -124,6 +124,7 @@ def test_a_call_is_one_line_in_the_log(house: Gateway, alpha: Provider) -> None:
         "use_case": "letters",
         "outcome_id": "claim-4711",
         "input_tokens": usage["prompt_tokens"],
+        "cached_tokens": usage["prompt_tokens_details"]["cached_tokens"],
         "output_tokens": usage["completion_tokens"],
         "failed_attempts": ["alpha/small: 500"],
     }

@@ -78,6 +78,7 @@ async def test_a_message_is_answered_with_usage_and_cost(world: World) -> None:
     assert (usage.output, usage.estimated) == (answer.usage.output_tokens, False)
     assert usage.input == answer.usage.input_tokens + (answer.usage.cache_read_input_tokens or 0)
     assert float(raw.headers["x-turnout-cost-usd"]) > 0
+    assert answer._request_id == raw.headers["x-turnout-request-id"]
 
 
 async def test_a_stream_is_the_whole_answer_in_pieces(world: World) -> None:

@@ -57,7 +57,8 @@ async def test_an_answer_passes_through_with_all_headers() -> None:
         reply = await call(gateway, chat())
     assert (reply.status, reply.body) == (200, answer())
     headers = {name: value for name, value in reply.headers.items() if name != "date"}
-    assert len(headers.pop("x-turnout-request-id")) == 32
+    assert len(headers["x-turnout-request-id"]) == 32
+    assert headers.pop("x-request-id") == headers.pop("x-turnout-request-id")
     assert headers == {
         "content-type": "application/json",
         "content-length": str(len(answer())),
