@@ -144,7 +144,7 @@ def _vendor(page: Page, word: str, start: int) -> Claim | None:
 
 def _random(page: Page, word: str, start: int) -> Claim | None:
     word = word.rstrip(".-~|$")
-    prefixed = _PREFIXED.fullmatch(word)
+    prefixed = _PREFIXED.fullmatch(word) if "_" in word or "-" in word or "." in word else None
     if prefixed and not _HEX_START.match(word):
         head = re.split(r"[_\-.]", prefixed[1].lower())
         if head[0] not in _IDS and is_random(prefixed[2], least=3.2):

@@ -135,7 +135,10 @@ def _identity_at(page: Page, at: int) -> Claim | None:
         claim = identity_claim(page, at, end) if page.alone(at, end) else None
         if claim:
             return claim
-        found = _SHAPED.match(shape, at, end - 1)
+        end -= 1
+        while end > at and shape[end] in b"0a":
+            end -= 1
+        found = _SHAPED.match(shape, at, end) if end - at >= _FEWEST_ID else None
     return None
 
 
@@ -145,10 +148,16 @@ def identity_claim(page: Page, start: int, end: int) -> Claim | None:
     value = "".join(filter(str.isalnum, raw)).upper()
     if not value.isascii():
         return None
+    upper = raw == raw.upper()
+    spoken: bool | None = None
     for identity in BY_SHAPE[page.shape[start:end].decode()]:
-        sure = identity.sure and raw == raw.upper()
-        if (sure or page.says(identity.words, start) or page.says(ANY_ID, start)) and identity.check(value):
-            return Claim(4, start, end, "NationalId", identity.rule)
+        if not identity.check(value):
+            continue
+        if not (identity.sure and upper) and not page.says(identity.words, start):
+            spoken = page.says(ANY_ID, start) if spoken is None else spoken
+            if not spoken:
+                continue
+        return Claim(4, start, end, "NationalId", identity.rule)
     return None
 
 
