@@ -25,6 +25,9 @@ from turnout_sidecar.ports.upstream import Target, UpstreamRequest
 from turnout_sidecar.sizes import input_tokens, output_limit
 from turnout_sidecar.wire.registry import FORMATS, OPENAI, spoken
 
+_HIDDEN = "[hidden]"
+_TELLING = 8
+"""Characters of a secret that nobody should see together."""
 RANK: dict[Sensitivity, int] = {name: rank for rank, name in enumerate(SENSITIVITIES)}
 
 
@@ -49,12 +52,28 @@ class ProviderEnd(msgspec.Struct, frozen=True):
 
     def without_credentials(self, text: str) -> str:
         """What a provider said, without the credentials that it was sent: some repeat them in their errors."""
-        for secret in self.hidden:
-            text = text.replace(secret, "[hidden]")
+        secrets = tuple(self.hidden)
+        for secret in secrets:
+            text = text.replace(secret, _HIDDEN)
+        for secret in secrets:
+            text = _without_beginning(text, secret)
         return text
 
     def __repr__(self) -> str:
         return f"ProviderEnd({self.target.origin}{self.path})"
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Without so much of the beginning of the secret as is there: a long message is cut somewhere."""
+    head = secret[:_TELLING]
+    at = text.find(head)
+    while at >= 0:
+        size = len(head)
+        while size < len(secret) and text[at + size : at + size + 1] == secret[size]:
+            size += 1
+        text = f"{text[:at]}{_HIDDEN}{text[at + size :]}"
+        at = text.find(head, at + len(_HIDDEN))
+    return text
 
 
 class LiveBackend:

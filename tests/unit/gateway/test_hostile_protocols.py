@@ -128,6 +128,17 @@ async def test_a_credential_is_hidden_in_every_word_of_a_providers_error() -> No
     assert reply.error["details"]["provider"]["type"] == "bad_[hidden]"
 
 
+async def test_a_credential_is_hidden_where_a_long_message_is_cut_in_the_middle_of_it() -> None:
+    said = {"message": "a" * 4084 + "sk-0123456789abcdef"}
+    upstream = FakeUpstream([FakeReply(400, (JSON,), (orjson.dumps({"error": said}),))])
+    provider = a_provider(api_key=snap.SecretFile("one", "apiKey"))
+    secrets = FakeSecrets({"one": {"apiKey": b"sk-0123456789abcdef"}})
+    snapshot = a_snapshot(a_route(retry=ONCE), providers=[provider])
+    async with a_gateway(snapshot, upstream=upstream, secrets=secrets) as gateway:
+        reply = await call(gateway, chat())
+    assert reply.error["message"] == "a" * 4084 + "[hidden]"
+
+
 async def test_a_hit_says_what_was_dropped_when_its_answer_was_made() -> None:
     upstream = FakeUpstream([FakeReply(pieces=(answer(),))])
     cache = LookUpCache(MemoryStore(dimension=64, clock=SystemClock()), FakeEmbedder(), clock=SystemClock())
