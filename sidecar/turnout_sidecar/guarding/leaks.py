@@ -78,7 +78,7 @@ _PREFIXED = re.compile(
     r"([A-Za-z][A-Za-z0-9]{0,11}(?:[_\-.][a-z0-9]{1,8}){0,3})[_\-.]((?:[A-Za-z0-9]|[_\-](?=[A-Za-z0-9])){20,})"
 )
 _ID_HEADS = (
-    "req msg call toolu chatcmpl resp run thread file asst cus ch pi evt sub in prod price acct step batch vs "
+    "www http req msg call toolu chatcmpl resp run thread file asst cus ch pi evt sub in prod price acct step batch vs "
     "org proj user item rs fc img trace span session sess commit build sha sha1 sha256 sha512 md5 cmpl rev ord "
     "order inv txn tx job task pod node arn id uuid gen ws ses srv app dep deploy i vol ami snap subnet sg eni "
     "vpc rtb igw release v pm seti si prod ctx ev"
@@ -159,8 +159,11 @@ def _random(page: Page, word: str, start: int) -> Claim | None:
 def is_random(value: str, *, least: float) -> bool:
     """Whether letters and digits are mixed as no word, name or version is."""
     digits = sum(map(value.count, "0123456789"))
-    if not digits or digits == len(value):
+    if digits == len(value):
         return False
+    if not digits:
+        capitals = sum(map(str.isupper, value))
+        return len(value) // 3 < capitals < len(value) and entropy(value) >= least and _HUMPS.search(value) is not None
     if _WORDY.fullmatch(value) or (value.islower() and not _HEX.fullmatch(value) and digits < len(value) // 10):
         return False
     return entropy(value) >= least
