@@ -207,11 +207,17 @@ def _call(exchange: Exchange) -> _Call | None:
         exchange.cache_reason = "not-cacheable"
         return None
     keys = keys_of(exchange, route, rule, partition)
-    return _Call(keys, policy, _semantic(body, keys, policy))
+    return _Call(keys, policy, _semantic(exchange, keys, policy))
 
 
-def _semantic(body: dict[str, Any], keys: Keys, policy: snap.Cache) -> bool:
-    """Whether another question's answer could be given at all."""
+def _semantic(exchange: Exchange, keys: Keys, policy: snap.Cache) -> bool:
+    """Whether another question's answer could be given at all.
+
+    An answer that its provider stores is not: whoever has its id could go on from it, and learn how another one had asked.
+    """
+    body = exchange.body
+    if exchange.endpoint.format == "responses" and body.get("store") is not False:
+        return False
     if not policy.semantic or keys.question is None or body.get("tools") or body.get("functions"):
         return False
     temperature = body.get("temperature")

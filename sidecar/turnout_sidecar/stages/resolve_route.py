@@ -11,9 +11,11 @@ from turnout_sidecar.routing import RANK, LiveRule
 from turnout_sidecar.runtime import Runtime, may_use
 from turnout_sidecar.wire.openai_request import check_has_messages, needs
 from turnout_sidecar.wire.registry import INBOUND
+from turnout_sidecar.wire.responses.check import check_has_input
 from turnout_sidecar.wire.responses.words import stateful_fields
 
 STATEFUL = "Responses"
+_ASKS = {"chat": check_has_messages, "responses": check_has_input}
 
 
 async def resolve_route(exchange: Exchange, proceed: Proceed) -> Response:
@@ -29,8 +31,8 @@ async def resolve_route(exchange: Exchange, proceed: Proceed) -> Response:
     exchange.route = route
     if route.closed is not None:
         raise closed(route.name, route.closed)
-    if route.prompt is None and exchange.endpoint.format == "chat" and exchange.endpoint.needs:
-        check_has_messages(exchange.body)
+    if route.prompt is None:
+        _check_asks(exchange)
     exchange.sensitivity = (
         route.sensitivity if RANK[route.sensitivity] >= RANK[caller.sensitivity] else caller.sensitivity
     )
@@ -47,6 +49,13 @@ async def resolve_route(exchange: Exchange, proceed: Proceed) -> Response:
             503, "rule_closed", f"Rule {rule.rule.name} of route {route.name} is closed: {rule.rule.closed}"
         )
     return await proceed(exchange)
+
+
+def _check_asks(exchange: Exchange) -> None:
+    """Raises CallError (400) where a call asks nothing."""
+    check = _ASKS.get(exchange.endpoint.format)
+    if check is not None and exchange.endpoint.needs:
+        check(exchange.body)
 
 
 def _needs(exchange: Exchange) -> frozenset[str]:

@@ -21,6 +21,7 @@ from doubles.cached_calls import (
     all_of,
 )
 from gateway_rig import DONE, USAGE, a_model, a_provider, a_route, a_rule, answer, delta, event
+from turnout_sidecar.endpoints import RESPONSES
 from turnout_sidecar.exchange.call import Caller, Exchange, Response
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.ports.embedder import EmbedderUnavailable
@@ -101,6 +102,17 @@ async def test_what_is_not_for_a_semantic_answer_is_still_for_an_exact_one(
     assert await rig.text(a_call(runtime, body(OTHERWISE, **members))) == "answer 2"
     assert await rig.text(a_call(runtime, body(**members))) == "answer 1"
     assert rig.embedder.asked == []
+
+
+@pytest.mark.parametrize(("store", "state"), [({"store": False}, "semantic"), ({"store": True}, "miss"), ({}, "miss")])
+async def test_a_stored_response_is_not_for_who_asked_in_other_words(store: dict[str, bool], state: str) -> None:
+    message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}
+    told = orjson.dumps({"id": "resp_1", "object": "response", "status": "completed", "output": [message]})
+    rig, runtime = Rig(provider=Provider(lambda _: Response(200, body=told))), a_runtime()
+    await rig.ask(a_call(runtime, {"model": "assistant", "input": ASKED, **store}, endpoint=RESPONSES))
+    call = a_call(runtime, {"model": "assistant", "input": OTHERWISE, **store}, endpoint=RESPONSES)
+    await rig.ask(call)
+    assert call.cache_state == state
 
 
 async def test_a_temperature_that_the_policy_allows_is_served_semantically() -> None:

@@ -166,6 +166,20 @@ async def test_a_prompt_whose_tokens_are_counted_brings_its_words_and_no_paramet
     }
 
 
+async def test_a_prompt_of_the_route_may_be_all_that_a_response_is_asked_for() -> None:
+    upstream = FakeUpstream([FakeReply(pieces=(answer(),))])
+    version = snap.PromptVersion("v1", (snap.PromptMessage("user", "Say hello."),), max_tokens=50)
+    prompts = (snap.Prompt("kind", {}, (("v1", 1),), (version,)),)
+    routes = (a_route("assistant", prompt="kind"), a_route("plain"))
+    async with a_gateway(a_snapshot(*routes, prompts=prompts), upstream=upstream) as gateway:
+        reply = await call(gateway, {"model": "assistant"}, "/v1/responses")
+        nothing = await call(gateway, {"model": "plain"}, "/v1/responses")
+    assert (reply.status, nothing.status, nothing.error["param"]) == (200, 400, "input")
+    sent = orjson.loads(upstream.requests[0].body)
+    assert sent["messages"] == [{"role": "user", "content": "Say hello."}]
+    assert 50 in sent.values()
+
+
 def test_many_calls_of_tools_in_one_turn_are_read_one_by_one() -> None:
     count = 30_000
     calls = [{"type": "function_call", "call_id": f"c{at}", "name": "f", "arguments": "{}"} for at in range(count)]

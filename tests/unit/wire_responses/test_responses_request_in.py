@@ -26,7 +26,7 @@ from turnout_sidecar.wire.canonical import (
     ToolChoice,
     ToolResult,
 )
-from turnout_sidecar.wire.responses.check import check
+from turnout_sidecar.wire.responses.check import check, check_has_input
 from turnout_sidecar.wire.responses.format import INBOUND, question, stateful_fields, texts
 from turnout_sidecar.wire.support import uses
 
@@ -34,6 +34,7 @@ from turnout_sidecar.wire.support import uses
 def read(**members: Any) -> Request:
     body = {"model": "m", "input": "Hello", **members}
     check(body)
+    check_has_input(body)
     return INBOUND.read_request(body)
 
 

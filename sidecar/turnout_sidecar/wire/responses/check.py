@@ -110,13 +110,15 @@ def texts(body: dict[str, Any]) -> Iterator[str]:
         yield str(body["tools"])
 
 
+def check_has_input(body: dict[str, Any]) -> None:
+    """Raises CallError (400) where nothing is asked at all, on a route that brings no prompt."""
+    if body.get("input") is None and all(body.get(name) is None for name in _INSTEAD_OF_INPUT):
+        raise members.wrong("input", "a string or an array of items", None)
+
+
 def _check_input(body: dict[str, Any]) -> None:
     given = body.get("input")
-    if given is None:
-        if all(body.get(name) is None for name in _INSTEAD_OF_INPUT):
-            raise members.wrong("input", "a string or an array of items", None)
-        return
-    if given.__class__ is str:
+    if given is None or given.__class__ is str:
         return
     if given.__class__ is not list:
         raise members.wrong("input", "a string or an array of items", given)
