@@ -9,18 +9,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 
-import msgspec
-
+from turnout_sidecar.estimates import Estimates
 from turnout_sidecar.exchange import usage as money
 from turnout_sidecar.exchange.call import Attempt, Exchange
 from turnout_sidecar.exchange.chunks import ChunkTimes
 from turnout_sidecar.exchange.errors import CallError
-from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.failures import INTERNAL
 from turnout_sidecar.faults import place
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.ports.upstream import UpstreamError, UpstreamResponse, UpstreamTimeout
-from turnout_sidecar.sizes import input_tokens
 from turnout_sidecar.wire.canonical import NotAnAnswer
 from turnout_sidecar.wire.observing import Tap
 
@@ -39,6 +36,7 @@ class Relay:
         "_attempt",
         "_chunks",
         "_clock",
+        "_estimates",
         "_events",
         "_exchange",
         "_first",
@@ -59,6 +57,7 @@ class Relay:
         tap: Tap,
         first: bytes,
         clock: Clock,
+        estimates: Estimates,
         say: Callable[[CallError], bytes],
         hide: Callable[[str], str] = str,
     ) -> None:
@@ -71,6 +70,7 @@ class Relay:
         self._hide = hide
         self._first = self._shown(first)
         self._clock = clock
+        self._estimates = estimates
         self._over = False
         self._chunks = attempt.chunks = ChunkTimes()
         self._events = 0
@@ -183,8 +183,11 @@ class Relay:
         attempt.response_model = tap.model
         attempt.response_id = tap.id
         attempt.finish_reasons = tap.finish_reasons
-        made = tap.estimate_output()
-        attempt.usage = complete(tap.usage, exchange, made) if tap.done else so_far(tap.usage, exchange, made)
+        made, estimates = tap.estimate_output(), self._estimates
+        if tap.done and tap.usage is not None:
+            estimates.learn(attempt.name, exchange, tap.usage, lambda: made)
+        settled = estimates.complete if tap.done else estimates.so_far
+        attempt.usage = settled(attempt.name, tap.usage, exchange, made)
         attempt.cost_nano = money.cost(attempt.usage, attempt.model.price)
         exchange.usage = attempt.usage
         if error is not None:
@@ -213,29 +216,3 @@ class Once:
     async def aclose(self) -> None:
         """Nothing is held."""
         self._left = b""
-
-
-def so_far(reported: Usage | None, exchange: Exchange, output: int) -> Usage:
-    """Of a stream that did not come to its end: what was reported until then is not all that was made."""
-    usage = complete(reported, exchange, output)
-    return msgspec.structs.replace(usage, output=max(usage.output or 0, output), estimated=True)
-
-
-def _at_least(estimated: int | None, reported: Usage) -> int:
-    """Input as estimated, but no less than its parts that were reported."""
-    return max(estimated or 0, (reported.cached_input or 0) + (reported.cache_write or 0))
-
-
-def complete(reported: Usage | None, exchange: Exchange, output: int) -> Usage:
-    """What was reported; what was not is estimated, and the whole marked so."""
-    if reported is not None and reported.input is not None and reported.output is not None:
-        return reported
-    estimate = Usage(input=input_tokens(exchange), output=output, estimated=True)
-    if reported is None:
-        return estimate
-    return msgspec.structs.replace(
-        reported,
-        input=_at_least(estimate.input, reported) if reported.input is None else reported.input,
-        output=estimate.output if reported.output is None else reported.output,
-        estimated=True,
-    )

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from turnout_sidecar import failures, routing
+from turnout_sidecar.estimates import Estimates
 from turnout_sidecar.exchange import usage as money
 from turnout_sidecar.exchange.call import Attempt, Exchange, Response
 from turnout_sidecar.exchange.errors import CallError
@@ -21,14 +22,13 @@ from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.failures import INTERNAL, Failure
 from turnout_sidecar.ports.clock import Clock, Dice
 from turnout_sidecar.ports.upstream import Upstream, UpstreamError, UpstreamResponse, UpstreamTimeout
-from turnout_sidecar.relay import Once, Relay, complete
+from turnout_sidecar.relay import Once, Relay
 from turnout_sidecar.retry import RetryBudgets, wait_seconds
 from turnout_sidecar.routing import LiveBackend
-from turnout_sidecar.sizes import input_tokens
 from turnout_sidecar.time_limit import within
 from turnout_sidecar.upstream_call import returned_headers, upstream_request
 from turnout_sidecar.usage_option import UsageOption
-from turnout_sidecar.ways import Way, askable, said_in_stream, way_to
+from turnout_sidecar.ways import Way, Whole, askable, said_in_stream, way_to
 from turnout_sidecar.wire.canonical import Failed, NotAnAnswer
 from turnout_sidecar.wire.messages.count_tokens import write_count
 from turnout_sidecar.wire.observing import Tap
@@ -58,6 +58,7 @@ class CallUpstream:
         self._budgets = budgets
         self._sleep = sleep
         self._option = UsageOption()
+        self._estimates = Estimates()
 
     async def __call__(self, exchange: Exchange) -> Response:
         """Fills in attempts, usage and the backend. Raises CallError 503, 502, 504, 429 or the provider's own 4xx."""
@@ -89,7 +90,7 @@ class CallUpstream:
             return Failure(_NOT_TRANSLATABLE, error)
         exchange.dropped = way.dropped
         if way.translated and exchange.endpoint.operation == COUNT:
-            return _counted(exchange, backend)
+            return self._counted(exchange, backend)
         retry = exchange.route.retry
         self._budgets.called(backend.name, self._clock.monotonic_ns())
         retries = 0
@@ -124,13 +125,13 @@ class CallUpstream:
             raise
         except BaseException as error:
             gone = isinstance(error, asyncio.CancelledError)
-            self._end(attempt, "client_gone" if gone else INTERNAL, _input_only(exchange))
+            self._end(attempt, "client_gone" if gone else INTERNAL, self._input_only(exchange, backend))
             exchange.usage = attempt.usage
             raise
         if isinstance(outcome, Failure):
             outcome.error.rewrite(backend.end.without_credentials)
             attempt.retry_after = outcome.retry_after
-            guessed = _input_only(exchange) if outcome.may_have_worked else None
+            guessed = self._input_only(exchange, backend) if outcome.may_have_worked else None
             self._end(attempt, outcome.label, outcome.reported or guessed)
         return outcome
 
@@ -170,8 +171,8 @@ class CallUpstream:
             if facts.error is not None:
                 return self._error(attempt, reply, facts.error, facts.usage)
             usage = facts.usage
-            if exchange.endpoint.operation != COUNT and (usage is None or usage.input is None or usage.output is None):
-                usage = complete(usage, exchange, whole.estimate())
+            if exchange.endpoint.operation != COUNT:
+                usage = self._settled(attempt.name, usage, exchange, whole)
         except FailedAnswer as error:
             return self._error(attempt, reply, Failed(error.error, error.status), error.usage)
         except NotAnAnswer as error:
@@ -216,8 +217,8 @@ class CallUpstream:
             await reply.close()
             return self._error(attempt, reply, tap.error, tap.usage)
         attempt.first_token_ns = self._clock.monotonic_ns()
-        say = functools.partial(way.say, tap)
-        relay = Relay(exchange, attempt, reply, pieces, tap, first, self._clock, say, backend.end.without_credentials)
+        say, hide = functools.partial(way.say, tap), backend.end.without_credentials
+        relay = Relay(exchange, attempt, reply, pieces, tap, first, self._clock, self._estimates, say, hide)
         return Response(reply.status, headers={**returned_headers(reply.headers), **_STREAMED}, stream=relay)
 
     async def _first(self, tap: Tap, pieces: AsyncIterator[bytes], backend: LiveBackend, deadline: int) -> bytes:
@@ -258,19 +259,24 @@ class CallUpstream:
         attempt.usage = usage
         attempt.cost_nano = 0 if usage is None else money.cost(usage, attempt.model.price)
 
+    def _settled(self, backend: str, usage: Usage | None, exchange: Exchange, whole: Whole) -> Usage:
+        """The usage of a whole answer: as reported, which teaches, or guessed."""
+        if usage is None or usage.input is None or usage.output is None:
+            return self._estimates.complete(backend, usage, exchange, whole.estimate())
+        self._estimates.learn(backend, exchange, usage, whole.estimate)
+        return usage
 
-def _input_only(exchange: Exchange) -> Usage | None:
-    """What a provider that read the call and then failed, or was left, may charge for: nothing of an answer was seen.
+    def _input_only(self, exchange: Exchange, backend: LiveBackend) -> Usage | None:
+        """What a provider that read the call and then failed, or was left, may charge for: nothing of an answer was seen.
 
-    To count tokens costs nothing.
-    """
-    if exchange.endpoint.operation == COUNT:
-        return None
-    return Usage(input=input_tokens(exchange), output=0, estimated=True)
+        To count tokens costs nothing.
+        """
+        if exchange.endpoint.operation == COUNT:
+            return None
+        return Usage(input=self._estimates.input(backend.name, exchange), output=0, estimated=True)
 
-
-def _counted(exchange: Exchange, backend: LiveBackend) -> Response:
-    """Tokens counted here, and said to be: the backend's protocol has no count, and a paid call is none."""
-    exchange.response_backend = backend.name
-    headers = {"content-type": "application/json", "x-turnout-estimated": "true"}
-    return Response(200, headers=headers, body=write_count(input_tokens(exchange)))
+    def _counted(self, exchange: Exchange, backend: LiveBackend) -> Response:
+        """Tokens counted here, and said to be: the backend's protocol has no count, and a paid call is none."""
+        exchange.response_backend = backend.name
+        headers = {"content-type": "application/json", "x-turnout-estimated": "true"}
+        return Response(200, headers=headers, body=write_count(self._estimates.input(backend.name, exchange)))
