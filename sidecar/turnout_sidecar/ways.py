@@ -18,12 +18,12 @@ from turnout_sidecar.exchange.errors import CallError, bad_request
 from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.wire import openai, openai_errors
 from turnout_sidecar.wire.azure_chunks import AzureTap
-from turnout_sidecar.wire.canonical import Answer, Failed, ProviderError, Request
+from turnout_sidecar.wire.canonical import Answer, Failed, FailedAnswer, Finished, ProviderError, Request
 from turnout_sidecar.wire.foreign import cleaned
 from turnout_sidecar.wire.formats import Asked, Inbound, Model, Outbound
 from turnout_sidecar.wire.json_edit import MemberTwice, replace_members
 from turnout_sidecar.wire.messages import tap as messages_tap
-from turnout_sidecar.wire.observing import Tap, TranslatingTap, as_events, estimate_answer, facts_of
+from turnout_sidecar.wire.observing import Tap, TranslatingTap, as_events, estimate_answer, facts_of, no_answer
 from turnout_sidecar.wire.openai import Facts
 from turnout_sidecar.wire.registry import INBOUND, outbound
 from turnout_sidecar.wire.responses import tap as responses_tap
@@ -225,6 +225,9 @@ class Translation:
     def read(self, body: bytes) -> Whole:
         """See Way."""
         answer: Answer = self._out.read_answer(body)
+        ended = no_answer(Finished(answer.finish, answer.raw_finish))
+        if isinstance(ended, Failed):
+            raise FailedAnswer(ended.error, ended.status, answer.usage)
         asked = self._asked()
         return Whole(
             facts_of(answer),

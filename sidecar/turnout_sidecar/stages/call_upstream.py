@@ -29,10 +29,9 @@ from turnout_sidecar.time_limit import within
 from turnout_sidecar.upstream_call import returned_headers, upstream_request
 from turnout_sidecar.usage_option import UsageOption
 from turnout_sidecar.ways import Way, Whole, askable, said_in_stream, way_to
-from turnout_sidecar.wire.canonical import Failed, NotAnAnswer
+from turnout_sidecar.wire.canonical import Failed, FailedAnswer, NotAnAnswer
 from turnout_sidecar.wire.messages.count_tokens import write_count
 from turnout_sidecar.wire.observing import Tap
-from turnout_sidecar.wire.responses.errors import FailedAnswer
 from turnout_sidecar.wire.support import Untranslatable
 
 CONNECT_SECONDS = 5.0

@@ -222,6 +222,16 @@ class ProviderError(msgspec.Struct, frozen=True):
     retry_after: float | None = None
 
 
+class FailedAnswer(NotAnAnswer):
+    """A whole answer that says that it failed. `error` in the provider's words, `usage` where it names one."""
+
+    def __init__(self, error: ProviderError, status: int, usage: Usage | None) -> None:
+        super().__init__(f"the answer failed: {error.message or error.code or 'without a reason'}")
+        self.error = error
+        self.status = status  # the HTTP status that means the same
+        self.usage = usage
+
+
 # --- events of a stream, in the order in which they come; `index` numbers the parts of the answer from 0 in their order ---
 
 

@@ -23,6 +23,7 @@ from turnout_sidecar.wire.canonical import (
     Part,
     PartEnded,
     Pinged,
+    ProviderError,
     Refusal,
     RefusalDelta,
     Reported,
@@ -121,6 +122,7 @@ class TranslatingTap:
     def _pass(self, events: list[Event]) -> bytes:
         if self.done:
             return b""
+        events = [no_answer(event) if isinstance(event, Finished) else event for event in events]
         for event in events:
             self._observe(event)
         if self._held:
@@ -149,6 +151,14 @@ class TranslatingTap:
             self.done = True
         elif not isinstance(event, _NOT_YET):
             self.began = True
+
+
+def no_answer(finished: Finished) -> Finished | Failed:
+    """What ended with something that is no answer, such as a call of a tool that cannot be read, has failed."""
+    if finished.reason != "error":
+        return finished
+    word = finished.raw or "error"
+    return Failed(ProviderError(f"The answer ended with {word}.", code=word))
 
 
 def facts_of(answer: Answer) -> Facts:

@@ -245,3 +245,40 @@ def test_a_large_event_in_small_pieces_costs_its_size_and_not_its_square(made: C
     gone = [piece for start in range(0, len(raw), 500) if (piece := tap.feed(raw[start : start + 500]))]
     assert gone == [raw[: -len(b"data: {}\n")]]
     assert tap.feed(b"\n") == b"data: {}\n\n"
+
+
+MALFORMED = orjson.dumps(
+    {
+        "candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "MALFORMED_FUNCTION_CALL"}],
+        "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 0, "totalTokenCount": 10},
+        "modelVersion": "gemini-3-pro",
+    }
+)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", MESSAGES, "/v1/responses"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_ended_as_no_answer_is_an_error_in_every_api_and_the_next_backend_is_asked(
+    path: str, *, stream: bool
+) -> None:
+    broken = FakeReply(
+        pieces=(b"data: " + MALFORMED + b"\n\n" if stream else MALFORMED,), headers=EVENTS if stream else ()
+    )
+    good = FakeReply(pieces=(answer(),))
+    upstream = FakeUpstream([broken, broken, good])
+    providers = [a_provider("google", a_model(), protocol="Gemini"), a_provider("openai", a_model())]
+    quick = snap.Retry(attempts=0)
+    alone = a_route("alone", a_rule("google/gpt"), retry=quick)
+    both = a_route("both", a_rule("google/gpt", "openai/gpt"), retry=quick)
+    telemetry = FakeTelemetry()
+    body = {"stream": stream, "max_tokens": 9, "messages": ask()["messages"], "input": "Hello?"}
+    async with a_gateway(
+        a_snapshot(alone, both, providers=providers), upstream=upstream, telemetry=telemetry
+    ) as gateway:
+        failed = await call(gateway, {"model": "alone", **body}, path)
+        went_on = await call(gateway, {"model": "both", **body}, path)
+    assert (failed.status, went_on.status) == (502, 200)
+    assert "MALFORMED_FUNCTION_CALL" in failed.error["message"]
+    assert [attempt.error for attempt in telemetry.ended[0].attempts] == ["error_answer"]
+    assert telemetry.ended[0].attempts[0].usage is not None
+    assert went_on.headers["x-turnout-backend"] == "openai/gpt"

@@ -246,18 +246,30 @@ async def test_pitfall_23_what_vllm_thought_is_passed_on(asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", IN)
-@pytest.mark.parametrize("reason", ["STOP", "MALFORMED_FUNCTION_CALL", "SAFETY", "SOMETHING_NEW"])
+@pytest.mark.parametrize("reason", ["STOP", "SAFETY", "SOMETHING_NEW"])
 async def test_pitfall_14_every_reason_of_gemini_is_one_that_the_client_knows(reason: str, asked: str) -> None:
     candidate = {"content": {"role": "model", "parts": [{"text": "Rain."}]}, "finishReason": reason}
     used = {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}
     body = orjson.dumps({"candidates": [candidate], "usageMetadata": used, "modelVersion": "gemini-3-pro"})
     async with a_recorded(OUT["gemini"], asked, FakeReply(pieces=(body,))) as (talk, _, _):
         said = await talk.ask(QUESTION, Wish())
-    known = ("stop", "content_filter", "completed", "failed", "end_turn", "refusal")
+    known = ("stop", "content_filter", "completed", "end_turn", "refusal")
     assert said.text == "Rain."
     assert said.finish in known
     if reason == "SAFETY":
         assert said.finish in ("content_filter", "refusal")
+
+
+@pytest.mark.parametrize("asked", IN)
+async def test_pitfall_14_a_call_that_gemini_could_not_write_is_no_success(asked: str) -> None:
+    candidate = {"content": {"role": "model", "parts": [{"text": "Rain."}]}, "finishReason": "MALFORMED_FUNCTION_CALL"}
+    body = orjson.dumps({"candidates": [candidate], "modelVersion": "gemini-3-pro"})
+    async with a_recorded(OUT["gemini"], asked, FakeReply(pieces=(body,))) as (talk, telemetry, _):
+        with pytest.raises(
+            (openai.InternalServerError, anthropic.InternalServerError), match="MALFORMED_FUNCTION_CALL"
+        ):
+            await talk.ask(QUESTION, Wish())
+    assert telemetry.ended[-1].attempts[-1].error == "error_answer"
 
 
 @pytest.mark.parametrize("asked", IN)

@@ -12,6 +12,7 @@ from turnout_sidecar.wire import signed_ids
 from turnout_sidecar.wire.canonical import (
     Answer,
     Audio,
+    FailedAnswer,
     FinishReason,
     NotAnAnswer,
     Refusal,
@@ -21,7 +22,6 @@ from turnout_sidecar.wire.canonical import (
     ToolCall,
 )
 from turnout_sidecar.wire.formats import Asked
-from turnout_sidecar.wire.responses.errors import FailedAnswer
 from turnout_sidecar.wire.responses.format import INBOUND, OUTBOUND
 
 BODY: dict[str, Any] = {

@@ -10,9 +10,8 @@ from typing import Any
 import orjson
 
 from turnout_sidecar.exchange.errors import CallError
-from turnout_sidecar.exchange.usage import Usage
 from turnout_sidecar.wire import openai_errors
-from turnout_sidecar.wire.canonical import NotAnAnswer, ProviderError
+from turnout_sidecar.wire.canonical import ProviderError
 from turnout_sidecar.wire.sse import write_event
 
 _INVALID = 400
@@ -37,16 +36,6 @@ _STATUS = {
     "empty_image_file": _INVALID,
     "failed_to_download_image": _INVALID,
 }
-
-
-class FailedAnswer(NotAnAnswer):
-    """A whole response whose status says that it failed. `error` in the provider's words, `usage` where it names one."""
-
-    def __init__(self, error: ProviderError, status: int, usage: Usage | None) -> None:
-        super().__init__(f"the response failed: {error.message or error.code or 'without a reason'}")
-        self.error = error
-        self.status = status
-        self.usage = usage
 
 
 def read_error(status: int, body: bytes) -> ProviderError:

@@ -14,6 +14,7 @@ from turnout_sidecar.wire.canonical import (
     Ended,
     Event,
     Failed,
+    FailedAnswer,
     Finished,
     FinishReason,
     NotAnAnswer,
@@ -25,7 +26,7 @@ from turnout_sidecar.wire.canonical import (
 from turnout_sidecar.wire.gather import Gathered
 from turnout_sidecar.wire.openai_errors import of_object
 from turnout_sidecar.wire.responses.counts import read_usage
-from turnout_sidecar.wire.responses.errors import FailedAnswer, of_event, status_of
+from turnout_sidecar.wire.responses.errors import of_event, status_of
 from turnout_sidecar.wire.responses.read_output import Output
 from turnout_sidecar.wire.sse import SseEvent, SseParser
 
