@@ -95,7 +95,7 @@ def test_a_stream_that_a_provider_cuts_ends_with_an_error_and_is_not_kept(house:
     line = house.line_of(answer.headers["x-turnout-request-id"])
     assert line["aborted"] is True
     again = house.post(body)
-    assert again.cache == "miss"
+    assert again.cache in {"miss", "bypass"}
     assert again.body.endswith(b"[DONE]\n\n")
 
 
