@@ -44,7 +44,7 @@ def lease_path(rig: OperatorRig) -> str:
 
 def take_over(rig: OperatorRig, old: Replica, new: Replica) -> None:
     eventually(f"{new.name} leads", lambda: rig.leader() == new.name and new.leads())
-    assert not old.leads()
+    eventually(f"{old.name} knows that it does not", lambda: not old.leads())
 
 
 def test_a_standby_is_ready_and_sends_gateways_on(
