@@ -30,6 +30,7 @@ ENGINE = "turnout_sidecar.adapters.edge_process"
 SLICE_SECONDS = 1.0
 SETTLE_SECONDS = 1.3
 WARM_SECONDS = 1.0
+STREAMS = 128
 
 
 class Contender(msgspec.Struct, frozen=True):
@@ -77,6 +78,10 @@ class Measured(msgspec.Struct, frozen=True):
         return self.engine / max(self.calls, 1) * 1e6
 
 
+Samples = dict[str, list[tuple[Measured, Measured]]]
+"""By contender: unary calls and streams, a pair a round."""
+
+
 class Side(msgspec.Struct):
     """A contender that runs. `sink`: the port of its receiver of traces."""
 
@@ -112,6 +117,20 @@ class Fleet:
             side.contender.name: _measured(side, tallies[side.contender.name], *before[side.contender.name])
             for side in self.sides
         }
+
+
+def sample(contenders: Sequence[Contender], rounds: int, seconds: float) -> Samples:
+    """All contenders, interleaved, each round started afresh; says what it sees."""
+    samples: Samples = {contender.name: [] for contender in contenders}
+    for number in range(rounds):
+        with fleet(contenders) as running:
+            unary = running.phase(seconds, turn=number)
+            streams = running.phase(seconds, "--stream", "--connections", str(STREAMS), turn=number)
+        for name, found in samples.items():
+            found.append((unary[name], streams[name]))
+            what = f"{unary[name].per_cpu_second:.0f} calls per CPU-second, {streams[name].event_us:.1f} us a chunk"
+            print(f"  round {number + 1} {name}: {what}", flush=True)
+    return samples
 
 
 def _measured(side: Side, tallies: Sequence[Tally], before: Cost, engine: Cost, counted: int) -> Measured:

@@ -5,10 +5,9 @@ cost and a log line of every call, and where it says so the exact cache and a tr
 within a round (see `fleet`): absolute figures move with the machine.
 """
 
-from bench.fleet import Contender, Measured, fleet
+from bench.fleet import Contender, Measured, Samples, sample
 from bench.report import Figure, plain, ratio
 
-STREAMS = 128
 NOISY = 0.10
 REFERENCE = Contender("bare", bare=True)
 KEPT = Contender("turnout, exact cache, all misses kept", cached=True)
@@ -21,27 +20,10 @@ CONTENDERS = (
 LEAST_CALLS = 0.5
 MOST_CHUNK = 2.0
 
-Samples = dict[str, list[tuple[Measured, Measured]]]
-"""By contender: unary calls and streams, a pair a round."""
-
 
 def run(rounds: int, seconds: float) -> list[Figure]:
     """All contenders, interleaved."""
-    samples: Samples = {contender.name: [] for contender in CONTENDERS}
-    for number in range(rounds):
-        with fleet(CONTENDERS) as running:
-            unary = running.phase(seconds, turn=number)
-            streams = running.phase(seconds, "--stream", "--connections", str(STREAMS), turn=number)
-        for name, found in samples.items():
-            found.append((unary[name], streams[name]))
-            say(number, name, unary[name], streams[name])
-    return figures(samples)
-
-
-def say(number: int, name: str, unary: Measured, streams: Measured) -> None:
-    """Progress, a line."""
-    what = f"{unary.per_cpu_second:.0f} calls per CPU-second, {streams.event_us:.1f} us a chunk"
-    print(f"  round {number + 1} {name}: {what}", flush=True)
+    return figures(sample(CONTENDERS, rounds, seconds))
 
 
 def figures(samples: Samples) -> list[Figure]:

@@ -4,10 +4,9 @@ Four contenders, each with its own resources, key, metrics, usage and log: chat 
 chat to Anthropic and messages to OpenAI go through the canonical exchange. What counts is the ratio within a round.
 """
 
-from bench.fleet import Contender, Measured, fleet
+from bench.fleet import Contender, Measured, sample
 from bench.report import Figure, plain, ratio
 
-STREAMS = 128
 REFERENCE = Contender("bare", bare=True)
 _MESSAGES = ("--api", "messages")
 SAME = (
@@ -24,16 +23,7 @@ LEAST_TRANSLATED = 0.35
 
 def run(rounds: int, seconds: float) -> list[Figure]:
     """All contenders, interleaved."""
-    contenders = (REFERENCE, *SAME, *TRANSLATED)
-    samples: dict[str, list[tuple[Measured, Measured]]] = {contender.name: [] for contender in contenders}
-    for number in range(rounds):
-        with fleet(contenders) as running:
-            unary = running.phase(seconds, turn=number)
-            streams = running.phase(seconds, "--stream", "--connections", str(STREAMS), turn=number)
-        for name, found in samples.items():
-            found.append((unary[name], streams[name]))
-            calls, chunk = unary[name].per_cpu_second, streams[name].event_us
-            print(f"  round {number + 1} {name}: {calls:.0f} calls per CPU-second, {chunk:.1f} us a chunk", flush=True)
+    samples = sample((REFERENCE, *SAME, *TRANSLATED), rounds, seconds)
     return [
         figure
         for group, least in ((SAME, LEAST_SAME), (TRANSLATED, LEAST_TRANSLATED))

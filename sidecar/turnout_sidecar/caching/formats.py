@@ -64,7 +64,7 @@ CACHED: dict[str, CachedFormat] = {
         frames=lambda body, include_usage: messages_answers.frames(body),  # noqa: ARG005
     ),
     "responses": CachedFormat(
-        harmless=frozenset({"model", "stream", "stream_options"}),  # an answer repeats most of what was asked
+        harmless=responses.CANNOT_CHANGE_THE_ANSWER,
         question=responses.question,
         speaks=responses_answers.speaks_for_itself,
         collected=lambda frames, usage: responses_answers.collected(frames),  # noqa: ARG005

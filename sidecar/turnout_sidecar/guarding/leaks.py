@@ -87,7 +87,6 @@ _IDS = frozenset(_ID_HEADS.split())
 _DIGIT = re.compile(r"\d")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _HEX_START = re.compile(r"[0-9a-fA-F]{8}-")
-_LONG_BASE64 = re.compile(r"[A-Za-z0-9+/]{40}(?:[A-Za-z0-9+/]{46}==|[A-Za-z0-9+/]{4}==)?")
 _SHORTEST = 16
 _PATIENCE = 1024  # names in a row that are given nothing: no text that assigns secrets has so many
 

@@ -136,10 +136,9 @@ class StreamTap:
 
     def feed(self, piece: bytes) -> bytes:
         """What may go out now: whole events, or nothing yet. Raises NotAnAnswer where an event has no end."""
-        if self._cut.kept or not piece.endswith(b"\n\n"):
-            piece = self._cut.cut(piece)
-            if not piece:
-                return b""
+        piece = self._cut.cut(piece)
+        if not piece:
+            return b""
         if self.events > 1 and not self._may_hold_facts(piece):
             self.events += piece.count(b"\n\n") + piece.count(b"\n\r\n")
             self._bytes += len(piece)

@@ -25,6 +25,12 @@ _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _PACKED: Final = "\0"
 _STAND_IN: Final = "call"
 _DIGEST: Final = 16
+_MADE: Final = 24
+
+
+def made(seed: bytes) -> str:
+    """An id for a call that came without one: the same for the same seed, which is an answer and a place in it."""
+    return f"call_{sha256(seed).hexdigest()[:_MADE]}"
 
 
 def join(id: str, signature: str | None) -> str:  # noqa: A002  the word of every API

@@ -180,6 +180,8 @@ class WholeEvents:
 
     def cut(self, piece: bytes) -> bytes:
         """The whole events that there are now, or nothing yet. Raises SseEventTooLarge."""
+        if not self.kept and piece.endswith(b"\n\n"):
+            return piece
         before = bytes(self.kept[-_LONGEST_CUT_END:])
         seen = before + piece if before else piece
         ends = (seen.rfind(b"\n\n"), 2), (seen.rfind(b"\n\r\n"), 3), (seen.rfind(b"\r\r"), 2)

@@ -5,12 +5,11 @@ type are as good as absent; `content` may be a string or parts (Mistral's though
 no other answer has. What has no choice in it is no answer.
 """
 
-from hashlib import sha256
 from typing import Any, Final
 
 import orjson
 
-from turnout_sidecar.wire import lenient, openai, openai_errors
+from turnout_sidecar.wire import lenient, openai, openai_errors, signed_ids
 from turnout_sidecar.wire.canonical import (
     Answer,
     NotAnAnswer,
@@ -25,7 +24,6 @@ from turnout_sidecar.wire.chat import finish
 from turnout_sidecar.wire.chat.reasoning import thoughts
 
 _MOST_TEXT: Final = 256
-_ID_DIGITS: Final = 24
 
 
 def read_answer(body: bytes) -> Answer:
@@ -128,7 +126,7 @@ def _calls(message: dict[str, Any], body: bytes) -> list[ToolCall]:
 
 def made_id(seed: bytes, index: int) -> str:
     """An id for a call that has none: never the same for two answers."""
-    return f"call_{sha256(b'%d:%b' % (index, seed)).hexdigest()[:_ID_DIGITS]}"
+    return signed_ids.made(b"%d:%b" % (index, seed))
 
 
 def arguments(said: Any) -> str:

@@ -4,10 +4,9 @@ Rules: arguments go on as the JSON text that they are; citations are text; what 
 tools that the provider ran) has no place in the APIs that ask here and is passed over.
 """
 
-from hashlib import sha256
 from typing import Any, Final
 
-from turnout_sidecar.wire import lenient
+from turnout_sidecar.wire import lenient, signed_ids
 from turnout_sidecar.wire.canonical import Answer, FinishReason, NotAnAnswer, Part, Text, Thinking, ToolCall
 from turnout_sidecar.wire.converse.usage import read_usage
 
@@ -24,7 +23,6 @@ _REASONS: Final[dict[str, FinishReason]] = {
     "refusal": "refusal",
     "pause_turn": "pause",
 }
-_ID_DIGITS: Final = 24
 
 
 def finish_of(raw: str | None, *, calls: bool) -> FinishReason:
@@ -37,7 +35,7 @@ def finish_of(raw: str | None, *, calls: bool) -> FinishReason:
 
 def made_id(seed: bytes, place: int) -> str:
     """An id for a call that came without one."""
-    return f"call_{sha256(seed + str(place).encode()).hexdigest()[:_ID_DIGITS]}"
+    return signed_ids.made(seed + str(place).encode())
 
 
 def stop_sequence_of(said: dict[str, Any]) -> str | None:

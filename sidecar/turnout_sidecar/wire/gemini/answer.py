@@ -9,7 +9,7 @@ API that asks here has a place for them.
 from hashlib import sha256
 from typing import Any, Final
 
-from turnout_sidecar.wire import lenient
+from turnout_sidecar.wire import lenient, signed_ids
 from turnout_sidecar.wire.canonical import (
     ArgumentsDelta,
     Ended,
@@ -45,7 +45,6 @@ _REASONS: Final[dict[str, FinishReason]] = {
     **dict.fromkeys(_FILTERED, "content_filter"),
     **dict.fromkeys(_ERRORS, "error"),
 }
-_ID_DIGITS: Final = 24
 
 
 def finish_of(raw: str, *, calls: bool) -> FinishReason:
@@ -146,8 +145,8 @@ class Reading:
         self._index += 1
         said = part["functionCall"]
         signature = lenient.text(part.get("thoughtSignature")) or None
-        made = sha256(f"{self._seed}\0{self._calls}".encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
-        identity = lenient.label(said.get("id")) or f"call_{made}"
+        seed = f"{self._seed}\0{self._calls}".encode("utf-8", "surrogatepass")
+        identity = lenient.label(said.get("id")) or signed_ids.made(seed)
         self._calls += 1
         events.append(ToolCallStarted(self._index, identity, lenient.text(said.get("name")) or "", signature))
         if isinstance(said.get("args"), dict) and arguments is not None:

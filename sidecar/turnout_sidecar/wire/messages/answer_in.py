@@ -4,17 +4,14 @@ Rules: blocks that the gateway has no part for (a search that Anthropic ran, its
 are kept, without their citations; a tool's input stays the JSON text that came; an answer without a message in it is none.
 """
 
-import hashlib
 from typing import Any, Final
 
 import msgspec
 
-from turnout_sidecar.wire import lenient
+from turnout_sidecar.wire import lenient, signed_ids
 from turnout_sidecar.wire.canonical import Answer, NotAnAnswer, Part, Text, Thinking, ToolCall
 from turnout_sidecar.wire.messages.stops import read_stop
 from turnout_sidecar.wire.messages.usage import read_tier, read_usage
-
-_HEX: Final = 24
 
 
 class _Block(msgspec.Struct):
@@ -66,8 +63,7 @@ def read_answer(body: bytes) -> Answer:
 
 def call_id(answer_id: str | None, index: int) -> str:
     """An id for a call that came without one; the same for the same answer and place, and no other's."""
-    digest = hashlib.sha256(f"{answer_id}\n{index}".encode("utf-8", "surrogatepass")).hexdigest()
-    return f"call_{digest[:_HEX]}"
+    return signed_ids.made(f"{answer_id}\n{index}".encode("utf-8", "surrogatepass"))
 
 
 def _parts(block: _Block, answer_id: str | None, index: int) -> list[Part]:

@@ -96,10 +96,9 @@ class MessagesTap:
 
     def feed(self, piece: bytes) -> bytes:
         """What may go out now: whole events, or nothing yet. Raises NotAnAnswer where an event has no end."""
-        if self._cut.kept or not piece.endswith(b"\n\n"):
-            piece = self._cut.cut(piece)
-            if not piece:
-                return b""
+        piece = self._cut.cut(piece)
+        if not piece:
+            return b""
         if self.events >= _FIRST_EVENTS and not any(mark in piece for mark in _FACTS):
             self.events += piece.count(b"\n\n") + piece.count(b"\n\r\n")
             self._bytes += len(piece)

@@ -61,10 +61,9 @@ class ResponsesTap:
 
     def feed(self, piece: bytes) -> bytes:
         """What may go out now: whole events, or nothing yet. Raises NotAnAnswer where an event has no end."""
-        if self._cut.kept or not piece.endswith(b"\n\n"):
-            piece = self._cut.cut(piece)
-            if not piece:
-                return b""
+        piece = self._cut.cut(piece)
+        if not piece:
+            return b""
         self._count(piece)
         if _FACTS.search(piece) is not None:
             for frame in _FRAME.findall(piece):

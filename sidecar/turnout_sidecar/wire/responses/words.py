@@ -39,19 +39,8 @@ PROVIDER_ITEMS = frozenset(
 )
 """Items that tools of the provider leave behind."""
 
-CANNOT_CHANGE_THE_ANSWER = frozenset(
-    {
-        "model",  # a name for the rule and its backends
-        "stream",  # how the answer travels
-        "stream_options",
-        "user",  # whom the provider may blame
-        "safety_identifier",
-        "metadata",  # labels for the provider's own lists
-        "store",  # whether the provider keeps a copy
-        "prompt_cache_key",  # where the provider keeps its own prefix cache, and how long
-        "prompt_cache_retention",
-    }
-)
+CANNOT_CHANGE_THE_ANSWER = frozenset({"model", "stream", "stream_options"})
+"""The model is a name for its backends, a stream is how the answer travels; an answer repeats most of what else was asked."""
 
 FIELDS = {
     "max_tokens": "max_output_tokens",
