@@ -20,19 +20,23 @@ $(BIN)/python:
 	@# where the system's Python has no ensurepip, the virtualenv it may have serves as well
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(PYTHON) -m virtualenv $(VENV); }
 
+# A lock names everything, so nothing is resolved again (`--no-deps`): pip 23 asks the registry for what a lock pins without
+# its extras, and finds the newest instead. What a lock might forget, `pip check` would tell.
 $(VENV)/.run: $(BIN)/python requirements.lock requirements-build.lock pyproject.toml
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-build.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock -r requirements-build.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	$(BIN)/python -m pip check
 	@touch $@
 
 # LangChain and LlamaIndex want other versions of the clients than the tests, so they have an environment of their own.
 $(VENV)-frameworks/.done: $(BIN)/python requirements-frameworks.lock
 	$(BIN)/python -m venv $(VENV)-frameworks || $(BIN)/python -m virtualenv $(VENV)-frameworks
-	$(VENV)-frameworks/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-frameworks.lock
+	$(VENV)-frameworks/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-frameworks.lock
+	$(VENV)-frameworks/bin/python -m pip check
 	@touch $@
 
 run: $(VENV)/.run ## the gateway, standalone, on example resources, taking real calls
