@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from turnout_contract.api.meta import Capability, Sensitivity, Tier, Value
+from turnout_contract.snapshot.guards import Guard
 
 SCHEMA = 1
 
@@ -89,6 +90,7 @@ class Gateway(msgspec.Struct, frozen=True):
     shared_qdrant: bool = False
     limits: Limits = Limits()
     closed: str | None = None  # why every call is answered 503, e.g. a ModelGateway that cannot be honoured
+    masking_key: SecretFile | None = None  # what placeholders are made with; None: a random key in each process
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -184,7 +186,10 @@ class Cache(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """`cache` None: nothing is cached. `closed` says why the rule answers 503 (none of its backends resolves), else None."""
+    """`cache` None: nothing is cached. `closed` says why the rule answers 503 (none of its backends resolves), else None.
+
+    `guard` is the id of the Guard that holds for its calls, None where no policy attaches to it.
+    """
 
     name: str
     matches: tuple[Match, ...]
@@ -194,6 +199,7 @@ class Rule(msgspec.Struct, frozen=True):
     residency: tuple[str, ...] = ()
     cache: Cache | None = None
     closed: str | None = None
+    guard: str | None = None
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -223,7 +229,7 @@ class UseCase(msgspec.Struct, frozen=True):
 class Route(msgspec.Struct, frozen=True):
     """A route. `closed` says why it answers 503 (it keeps its names), else None.
 
-    `models` are the names that it claims and won; `guardrails` the digest of what guards it (part of the cache key).
+    `models` are the names that it claims and won.
     """
 
     name: str
@@ -235,7 +241,6 @@ class Route(msgspec.Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     use_case: UseCase | None = None
     prompt: str | None = None
-    guardrails: str = ""
     closed: str | None = None
 
 
@@ -274,6 +279,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     providers: tuple[Provider, ...] = ()
     routes: tuple[Route, ...] = ()
     prompts: tuple[Prompt, ...] = ()
+    guards: tuple[Guard, ...] = ()  # by id
     sources: tuple[Source, ...] = ()
     secrets: tuple[str, ...] = ()
     schema: int = SCHEMA

@@ -6,7 +6,7 @@ message, where that is a user's plain text: two calls with one context key diffe
 
 Rules: whatever is not known to be harmless is in the key, unknown members too; key order and spacing of JSON do not count. The
 model's name is in it only as what it leads to (rule and backends); so are sensitivity, since an answer for confidential data is
-for such calls alone, and the guardrails' digest. Pure.
+for such calls alone, and what guards the call. Pure.
 """
 
 from functools import lru_cache
@@ -23,7 +23,7 @@ from turnout_sidecar.ports.store import Partition, namespace_scope, team_scope, 
 
 FORWARDED = ("openai-beta", "anthropic-beta")
 """Request headers that reach the provider and may change what it does."""
-_FORMAT = 2
+_FORMAT = 3
 """Raised when what goes into a key changes: older entries are then never found."""
 
 
@@ -59,8 +59,8 @@ def keys_of(exchange: Exchange, route: snap.Route, rule: snap.Rule, partition: P
         exchange.endpoint.name,
         partition.namespace,
         route.name,
-        route.guardrails,
         rule.name,
+        rule.guard or "",
         sorted((backend.provider, backend.model) for backend in rule.backends),
         exchange.sensitivity,
         None if prompt is None else [prompt.name, prompt.version, prompt.variables_digest],

@@ -15,6 +15,7 @@ import msgspec
 from turnout_contract.api.meta import Sensitivity, Value
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.exchange.chunks import ChunkTimes
+from turnout_sidecar.exchange.guarded import GuardTrail
 from turnout_sidecar.exchange.usage import Usage
 
 
@@ -204,6 +205,7 @@ class Exchange:
         self.received_unix_ns = received_unix_ns
         self.receive = receive  # reads the body, once
         self.attempts: list[Attempt] = []  # by call_upstream
+        self.guard = GuardTrail()  # by the guard stages
 
 
 Receive = Callable[[int], Awaitable[bytes]]

@@ -145,7 +145,7 @@ def runtime_with(**changes: Any) -> Runtime:
 @pytest.mark.parametrize(
     "other",
     [
-        runtime_with(guardrails="another digest"),
+        runtime_with(rule={"guard": "another"}),
         runtime_with(rule={"name": "hard"}),
         runtime_with(rule={"backends": (snap.Backend("openai", "gpt"), snap.Backend("openai", "third"))}),
         runtime_with(rule={"backends": (snap.Backend("openai", "gpt"),)}),
