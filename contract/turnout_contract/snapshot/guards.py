@@ -30,7 +30,9 @@ BUILT_IN = (
 class Treatment(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is done with one entity. `reroute`: the call counts as Restricted; `restore`: what was masked is put back.
 
-    `fail_open`: where it cannot be looked for, the call goes on, but as a Restricted one; else it is refused.
+    `fail_open`: where it cannot be looked for, the call goes on, but as a Restricted one; else it is refused. Monitor without
+    reroute changes nothing, so a failure of it changes nothing either. What is masked in an answer is never put back. Of a
+    plug-in's entities `fail_open` says nothing: the plug-in's own holds.
     """
 
     entity: str
@@ -50,7 +52,7 @@ class Pattern(msgspec.Struct, frozen=True):
 
 
 class Injection(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is done about attempts to turn a model, from which score on."""
+    """What is done about attempts to turn a model, from which score on. Monitor without reroute: a failure changes nothing."""
 
     threshold: float
     action: Literal["Monitor", "Block"]
@@ -74,6 +76,14 @@ class AnswerSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     schema: dict[str, Any] | None = None
 
 
+class Flags(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is done about texts that a classifier flags as a whole, from which score on."""
+
+    threshold: float = 0.9
+    action: Literal["Monitor", "Block"] = "Monitor"
+    reroute: bool = False
+
+
 class Plugin(msgspec.Struct, frozen=True, omit_defaults=True):
     """A detector outside. Exactly one of `url` and `entry_point`.
 
@@ -90,6 +100,7 @@ class Plugin(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout_ms: int = 500
     fail_open: bool = False
     enforced: bool = True
+    flags: Flags = Flags()
 
 
 class Guard(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -99,7 +110,7 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True):
     policies: tuple[str, ...]
     input: tuple[Treatment, ...] = ()  # by entity; Secret too
     output: tuple[Treatment, ...] = ()
-    injection: Injection | None = None
+    injections: tuple[Injection, ...] = ()  # by threshold, each stricter than those before it: all that a score reaches hold
     deny_input: tuple[Pattern, ...] = ()
     deny_output: tuple[Pattern, ...] = ()
     binary_parts: Literal["Allow", "Monitor", "Block"] = "Allow"
@@ -107,4 +118,5 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True):
     schemas: tuple[AnswerSchema, ...] = ()
     plugins: tuple[Plugin, ...] = ()
     fail_open: bool = False
-    """Whether a check that is not about personal data or secrets lets a call pass that it could not look at."""
+    """Whether a check that is not about personal data or secrets lets a call pass that it could not look at. One whose action
+    is Monitor always does."""
