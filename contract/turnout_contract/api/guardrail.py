@@ -20,6 +20,7 @@ from turnout_contract.api.meta import (
     Rule,
     SectionName,
     WebUrl,
+    Word,
     doc,
     listing,
     longer_than_zero,
@@ -164,11 +165,31 @@ class OutputChecks(Part, frozen=True, kw_only=True):
     deny_patterns: Annotated[tuple[DenyPattern, ...], listing("Patterns of one's own.", most=64, key="name")] = ()
 
 
+class PluginFlags(Part, frozen=True, kw_only=True):
+    """What is done about texts that a classifier flags as a whole."""
+
+    action: Annotated[Literal["Block", "Monitor", "Reroute"], doc("What is done.")] = "Monitor"
+    threshold: Annotated[Ratio, doc("From which score on.")] = "0.9"
+
+
 class Plugin(Part, frozen=True, kw_only=True):
-    """A heavier detector, asked by HTTP."""
+    """A heavier detector: asked by HTTP, or installed beside the gateway."""
+
+    RULES = (
+        Rule("has(self.url) != has(self.entryPoint)", "exactly one of url and entryPoint is needed"),
+        Rule(
+            "!has(self.entryPoint) || !has(self.adapter) || self.adapter == 'Turnout'",
+            "adapter goes with url: an entryPoint is asked as Turnout asks",
+            ".adapter",
+        ),
+    )
 
     name: Annotated[SectionName, doc("Its name.")]
-    url: Annotated[WebUrl, doc("Where it is asked.")]
+    url: Annotated[WebUrl, doc("Where it is asked.")] | UnsetType = UNSET
+    entry_point: (
+        Annotated[Word, doc("The entry point in the group `turnout.detectors` that makes it, in the gateway's image.")]
+        | UnsetType
+    ) = UNSET
     adapter: Annotated[Literal["Turnout", "Presidio"], doc("The protocol that it speaks.")] = "Turnout"
     entities: (
         Annotated[tuple[Entity, ...], word_set("What it looks for; absent: all that it knows.", most=11, least=1)]
@@ -183,6 +204,7 @@ class Plugin(Part, frozen=True, kw_only=True):
     ] = msgspec.field(default=(), name="true")
     timeout: Annotated[Duration, doc("How long it may take."), longer_than_zero("60s")] = "500ms"
     failure_mode: Annotated[FailureMode, doc("What happens when it fails.")] = "FailClosed"
+    flags: Annotated[PluginFlags | UnsetType, doc("Texts that it flags; absent: told from 0.9 on.")] = UNSET
 
 
 class GuardrailPolicySpec(Part, frozen=True, kw_only=True):
