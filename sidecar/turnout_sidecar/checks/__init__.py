@@ -1,0 +1,1 @@
+"""What is checked beside personal data and secrets: patterns, shapes of answers, injection, quality. Pure functions."""
