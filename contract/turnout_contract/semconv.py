@@ -99,6 +99,29 @@ ABORTED: Final = "turnout.aborted"
 CONTENT_TRUNCATED: Final = "turnout.content_truncated"
 SPAN_CACHE: Final = "turnout.cache"
 
+# Ours, of guardrails: the GenAI conventions have proposed names for them (gen_ai.security.*), and none that is released
+GUARD_OUTCOME: Final = "turnout.guardrail.outcome"
+GUARD_POLICIES: Final = "turnout.guardrail.policies"
+GUARD_PASSED: Final = "turnout.guardrail.passed"
+GUARD_MATCHED: Final = "turnout.guardrail.matched"
+GUARD_FAILED: Final = "turnout.guardrail.failed"
+GUARD_NOT_RUN: Final = "turnout.guardrail.not_run"
+GUARD_RESTORED: Final = "turnout.guardrail.restored"
+GUARD_UNRESOLVED: Final = "turnout.guardrail.unresolved"
+GUARD_UNINSPECTED: Final = "turnout.guardrail.uninspected_parts"
+GUARD_BUSY_MS: Final = "turnout.guardrail.busy_ms"
+EVENT_GUARD_VERDICT: Final = "turnout.guardrail.verdict"
+VERDICT_CHECK: Final = "turnout.guardrail.check"
+VERDICT_SIDE: Final = "turnout.guardrail.side"
+VERDICT_RULE: Final = "turnout.guardrail.rule"
+VERDICT_STATE: Final = "turnout.guardrail.state"
+VERDICT_DONE: Final = "turnout.guardrail.done"
+VERDICT_COUNT: Final = "turnout.guardrail.count"
+VERDICT_DIGESTS: Final = "turnout.guardrail.digests"
+VERDICT_POLICY: Final = "turnout.guardrail.policy"
+SPAN_GUARD_INPUT: Final = "turnout.guardrail.input"
+SPAN_GUARD_OUTPUT: Final = "turnout.guardrail.output"
+
 # Metrics of the server side, named alike in both profiles
 SERVER_REQUEST_DURATION: Final = "gen_ai.server.request.duration"
 SERVER_TIME_TO_FIRST_TOKEN: Final = "gen_ai.server.time_to_first_token"
@@ -130,6 +153,12 @@ STORE_OPEN: Final = "turnout_cache_store_breaker_open"
 MODELS_LISTED: Final = "turnout_provider_models_listed"
 MODELS_ABSENT: Final = "turnout_provider_models_absent"
 RECORDS_FAILED: Final = "turnout_telemetry_failed_records_total"
+GUARD_CALLS: Final = "turnout_guardrail_calls_total"
+GUARD_VERDICTS: Final = "turnout_guardrail_verdicts_total"
+GUARD_RESTORED_TOTAL: Final = "turnout_guardrail_restored_total"
+GUARD_UNRESOLVED_TOTAL: Final = "turnout_guardrail_unresolved_total"
+GUARD_UNINSPECTED_TOTAL: Final = "turnout_guardrail_uninspected_parts_total"
+GUARD_DURATION: Final = "turnout_guardrail_duration_seconds"
 
 # Buckets
 DURATION_BUCKETS: Final = tuple(round(0.01 * 2**k, 2) for k in range(14))
@@ -139,6 +168,9 @@ CALL_BUCKETS: Final = (
 )  # fmt: skip
 FIRST_TOKEN_BUCKETS: Final = (
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0,
+)  # fmt: skip
+GUARD_BUCKETS: Final = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip
 OUTPUT_TOKEN_BUCKETS: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 

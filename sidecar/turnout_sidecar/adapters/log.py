@@ -12,6 +12,7 @@ from typing import Any, Final, TextIO
 
 import orjson
 
+from turnout_sidecar.adapters import guard_fields
 from turnout_sidecar.adapters.call_trace import Trace
 from turnout_sidecar.adapters.output import LineWriter
 from turnout_sidecar.adapters.redaction import Redactor
@@ -72,6 +73,7 @@ def line_of(exchange: Exchange, trace: Trace) -> bytes:
         line["prompt"] = f"{exchange.prompt.name}@{exchange.prompt.version}"
     _who(line, exchange)
     _how(line, exchange)
+    guard_fields.of_line(line, exchange)
     return _encode(line)
 
 
@@ -115,12 +117,18 @@ def _encode(line: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(line, option=_OPTIONS)
     except TypeError:  # a lone surrogate in a header's text
-        clean = {key: _printable(value) for key, value in line.items()}
-        return orjson.dumps(clean, option=_OPTIONS)
+        return orjson.dumps(_printable(line), option=_OPTIONS)
 
 
 def _printable(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case dict():
+            return {key: _printable(each) for key, each in value.items()}
+        case list():
+            return [_printable(each) for each in value]
+    return value
 
 
 class _Stamps:

@@ -17,6 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from turnout_contract import money, semconv
 from turnout_contract.snapshot.model import Snapshot
 from turnout_sidecar.adapters.genai_metrics import GenAiMetrics
+from turnout_sidecar.adapters.guard_metrics import GuardMetrics
 from turnout_sidecar.adapters.series import NONE, OTHER, Counters, Histograms, Labels, Names, Watched
 from turnout_sidecar.exchange.call import Attempt, Exchange
 
@@ -57,6 +58,8 @@ class GatewayMetrics:
         )  # fmt: skip
         for family in self._families:
             self.registry.register(family)
+        self.guards = GuardMetrics()
+        self.guards.register(self.registry)
         self.watch(semconv.IN_FLIGHT, "Calls under way.", lambda: {(): float(self.in_flight)})
         self.watch(
             semconv.CONFIG_INFO,
@@ -101,6 +104,7 @@ class GatewayMetrics:
         self._genai.prune(names)
         for family in self._families:
             family.prune(names)
+        self.guards.configure(snapshot)
 
     def record(self, exchange: Exchange, ended_ns: int) -> None:
         """Count a call that is over."""
@@ -116,6 +120,7 @@ class GatewayMetrics:
             self.lookups.add((route, cache))
         if exchange.saved_nano:
             self.saved.add((route,), exchange.saved_nano)
+        self.guards.record(exchange, route)
         known = True
         for attempt in exchange.attempts:
             known = self._attempt(exchange, attempt, route, ended_ns) and known

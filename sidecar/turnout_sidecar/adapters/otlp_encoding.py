@@ -142,10 +142,14 @@ def span(
     end_ns: int,
     attributes: Iterable[bytes],
     *,
+    events: Iterable[bytes] = (),
     flags: int = LOCAL_PARENT,
     code: int = UNSET,
 ) -> bytes:
-    """A Span as a `spans` field of ScopeSpans. `beginning` is of `trace`, `name` of `span_name`; no `parent`: a root."""
+    """A Span as a `spans` field of ScopeSpans. `beginning` is of `trace`, `name` of `span_name`; no `parent`: a root.
+
+    `events` are of `event` and `dropped_events`.
+    """
     data = b"".join(
         (
             beginning,
@@ -157,6 +161,7 @@ def span(
             _ONE_BYTE[kind],
             _TIMES(0x39, start_ns, 0x41, end_ns),
             *attributes,
+            *events,
             _STATUS[code],
             _FLAGS(0x0185, flags | SAMPLED),
         )
@@ -167,6 +172,22 @@ def span(
 def span_name(name: str) -> bytes:
     """The `name` field of a Span."""
     return field(b"\x2a", name.encode("utf-8", "replace"))
+
+
+def event_name(name: str) -> bytes:
+    """The `name` field of an Event."""
+    return field(b"\x12", name.encode("utf-8", "replace"))
+
+
+def event(unix_ns: int, name: bytes, attributes: Iterable[bytes]) -> bytes:
+    """An `events` field of a Span. `name` is of `event_name`; `attributes` are those of `Key`, written for a Span."""
+    stamped = b"\x09" + unix_ns.to_bytes(8, "little")
+    return field(b"\x5a", b"".join((stamped, name, *(b"\x1a" + each[1:] for each in attributes))))
+
+
+def dropped_events(count: int) -> bytes:
+    """The field of a Span that says how many events it has no room for."""
+    return b"\x60" + varint(count)
 
 
 def resource(attributes: Iterable[tuple[str, str]]) -> bytes:

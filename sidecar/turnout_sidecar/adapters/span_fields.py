@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from turnout_contract import money, semconv
-from turnout_sidecar.adapters import content
+from turnout_sidecar.adapters import content, guard_fields
 from turnout_sidecar.adapters.call_trace import Trace
 from turnout_sidecar.adapters.otlp_encoding import Key
 from turnout_sidecar.exchange.call import Attempt, Endpoint, Exchange
@@ -115,7 +115,7 @@ _OF_FORMAT: Final = {
 def own(exchange: Exchange) -> list[bytes]:
     """What only this call has."""
     fields = [_REQUEST_ID.text(exchange.id)]
-    if exchange.model:
+    if exchange.model and exchange.route is not None:  # what names no model may be anything that somebody typed
         fields.append(_REQUESTED_MODEL.text(exchange.model[:MOST_TEXT]))
     if exchange.cost_nano is not None:
         fields.append(_COST.text(usd(exchange.cost_nano)))
@@ -293,7 +293,9 @@ def parameters(body: dict[str, Any], name: str) -> list[bytes]:
 
 
 def messages(exchange: Exchange, trace: Trace) -> list[bytes]:
-    """What was asked and answered."""
+    """What was asked and answered, of a call whose policies have looked at it."""
+    if not guard_fields.content_may_be_told(exchange):
+        return []
     asked = content.asked(exchange)
     answer = trace.answered
     told = (

@@ -10,6 +10,7 @@ from typing import Final
 
 from turnout_contract import semconv
 from turnout_contract.semconv import Profile
+from turnout_sidecar.adapters import guard_fields
 from turnout_sidecar.adapters import otlp_encoding as otlp
 from turnout_sidecar.adapters import span_fields as fields_of
 from turnout_sidecar.adapters.call_trace import Trace
@@ -65,7 +66,25 @@ class SpanWriter:
                 beginning, trace.new_id(), trace.span_id, self._name(name), otlp.INTERNAL, start_ns, end_ns, fields
             )
             spans.append(written)
+        if exchange.guard.guarded:
+            spans += self._guards(exchange, trace, beginning)
         return spans
+
+    def _guards(self, exchange: Exchange, trace: Trace, beginning: bytes) -> list[bytes]:
+        offset = exchange.received_unix_ns - exchange.received_ns
+        return [
+            otlp.span(
+                beginning,
+                trace.new_id(),
+                trace.span_id,
+                self._name(each.name),
+                otlp.INTERNAL,
+                each.began_ns + offset,
+                each.ended_ns + offset,
+                each.fields,
+            )
+            for each in guard_fields.work(exchange.guard)
+        ]
 
     def _name(self, name: str) -> bytes:
         found = self._names.get(name)
@@ -110,7 +129,7 @@ class SpanWriter:
             exchange.aborted,
         )
         known = self._decisions.get(key) or self._decisions.put(key, b"".join(fields_of.decided(exchange)))
-        fields = [known, shared, *fields_of.own(exchange)]
+        fields = [known, shared, *fields_of.own(exchange), *guard_fields.of_span(exchange)]
         if trace.wants_content and not exchange.attempts:
             fields += fields_of.messages(exchange, trace)
         parent = trace.parent
@@ -123,6 +142,7 @@ class SpanWriter:
             exchange.received_unix_ns,
             exchange.received_unix_ns + trace.ended_ns - exchange.received_ns,
             fields,
+            events=guard_fields.events(exchange, trace.ended_ns),
             flags=otlp.LOCAL_PARENT if parent is None else otlp.REMOTE_PARENT,
             code=otlp.ERROR if status >= SERVER_ERRORS or _broke_off(exchange) else otlp.UNSET,
         )

@@ -180,6 +180,7 @@ class Exchange:
     aborted: bool = False  # the stream did not end as it should
     client_gone: bool = False
     trace: Any = None  # turnout_sidecar.ports.telemetry.CallTrace
+    answer_told: bool = False  # by whoever tells the trace first (`answer_content`)
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ import msgspec
 State = Literal["passed", "matched", "failed", "not_run"]
 """`passed`: looked and found nothing; `matched`: found something; `failed`: could not look; `not_run`: was never asked."""
 Done = Literal["none", "monitored", "masked", "rerouted", "blocked", "retried", "escalated"]
+Side = Literal["input", "output"]
 Outcome = Literal["bypassed", "evaluated", "changed", "blocked", "failed"]
 MOST_DIGESTS = 16
 
@@ -19,7 +20,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What one check said. `rule` is an entity, a pattern's or plug-in's name, or the check's own name."""
 
     check: Literal["pii", "secrets", "deny", "injection", "tokens", "binary", "schema", "plugin", "quality"]
-    side: Literal["input", "output"]
+    side: Side
     rule: str
     state: State
     done: Done = "none"
@@ -29,15 +30,45 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class GuardTrail:
-    """Filled in by the guard stages. `guarded` False: no policy holds, the call counts as bypassed."""
+    """Filled in by the guard stages. `guarded` False: no policy holds, the call counts as bypassed.
 
-    __slots__ = ("guarded", "restored", "unresolved", "verdicts")
+    `inspected` True: what the call carries is what the policies let pass, so that its content may be told; a call that was
+    refused before is told of without its content. `input_ns` and `output_ns` are the time that it took, in all.
+    """
+
+    __slots__ = (
+        "guarded",
+        "input_ns",
+        "input_span",
+        "inspected",
+        "output_ns",
+        "output_span",
+        "policies",
+        "restored",
+        "unresolved",
+        "verdicts",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.guarded = False
+        self.inspected = False
+        self.policies: tuple[str, ...] = ()  # that hold, as the guard has them
         self.verdicts: list[Verdict] = []
         self.restored = 0  # placeholders that were put back
         self.unresolved = 0  # what looks like a placeholder in an answer and is none of this call's
+        self.input_ns = 0
+        self.output_ns = 0
+        self.input_span: tuple[int, int] | None = None  # monotonic: from the first look to the end of the last
+        self.output_span: tuple[int, int] | None = None
+
+    def took(self, side: Side, began_ns: int, ended_ns: int) -> None:
+        """One look at a side, of the pieces of a stream too; monotonic nanoseconds."""
+        if side == "input":
+            self.input_ns += ended_ns - began_ns
+            self.input_span = (began_ns if self.input_span is None else self.input_span[0], ended_ns)
+        else:
+            self.output_ns += ended_ns - began_ns
+            self.output_span = (began_ns if self.output_span is None else self.output_span[0], ended_ns)
 
     @property
     def outcome(self) -> Outcome:

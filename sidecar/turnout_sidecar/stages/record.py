@@ -6,15 +6,12 @@ nothing; telemetry is told once and cannot make a call fail.
 """
 
 import asyncio
-import logging
 
+from turnout_sidecar.answer_content import tell_answer
 from turnout_sidecar.exchange.call import ByteStream, Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError
-from turnout_sidecar.faults import place
 from turnout_sidecar.ports.telemetry import Telemetry
-from turnout_sidecar.wire.collected import Collecting, collecting
 
-_LOG = logging.getLogger("turnout.gateway")
 CLIENT_CLOSED_REQUEST = 499  # never sent: nobody is there
 
 
@@ -32,14 +29,11 @@ class Record:
             self._failed(exchange, error)
             raise
         exchange.status = response.status
-        wanted = exchange.trace is not None and exchange.trace.wants_content
+        tell_answer(exchange, response)
         if response.stream is None:
-            if wanted and response.body is not None:
-                exchange.trace.answer(response.body)
             self.settle(exchange)
         else:
-            collected = collecting(exchange.endpoint.format) if wanted else None
-            response.stream = _Settled(response.stream, exchange, self, collected)
+            response.stream = _Settled(response.stream, exchange, self)
         return response
 
     def _failed(self, exchange: Exchange, error: BaseException) -> None:
@@ -73,15 +67,14 @@ class Record:
 
 
 class _Settled:
-    """A stream that settles its call when it ends, however it ends. `collected`: what content is told from."""
+    """A stream that settles its call when it ends, however it ends."""
 
-    __slots__ = ("_collected", "_exchange", "_inner", "_over", "_record")
+    __slots__ = ("_exchange", "_inner", "_over", "_record")
 
-    def __init__(self, inner: ByteStream, exchange: Exchange, record: Record, collected: Collecting | None) -> None:
+    def __init__(self, inner: ByteStream, exchange: Exchange, record: Record) -> None:
         self._inner = inner
         self._exchange = exchange
         self._record = record
-        self._collected = collected
         self._over = False
 
     def __aiter__(self) -> "_Settled":
@@ -92,7 +85,7 @@ class _Settled:
             piece = await self._inner.__anext__()
         except StopAsyncIteration:
             self._over = True
-            self._settle()
+            self._record.settle(self._exchange)
             raise
         except asyncio.CancelledError:
             await self.aclose()
@@ -102,10 +95,8 @@ class _Settled:
             self._exchange.aborted = True
             self._exchange.error = "internal"
             await self._inner.aclose()
-            self._settle()
+            self._record.settle(self._exchange)
             raise
-        if self._collected is not None:
-            self._collect(piece)
         return piece
 
     async def aclose(self) -> None:
@@ -118,21 +109,4 @@ class _Settled:
         try:
             await self._inner.aclose()
         finally:
-            self._settle()
-
-    def _collect(self, piece: bytes) -> None:
-        try:
-            if self._collected is not None:
-                self._collected.feed(piece)
-        except Exception as error:  # noqa: BLE001  boundary: what is only told of an answer cannot break it
-            _LOG.warning("the content of call %s is not told: %s", self._exchange.id, place(error))
-            self._collected = None
-
-    def _settle(self) -> None:
-        try:
-            answer = self._collected.answer() if self._collected is not None else None
-            if answer is not None:
-                self._exchange.trace.answer(answer)
-        except Exception as error:  # noqa: BLE001  boundary: as above
-            _LOG.warning("the content of call %s is not told: %s", self._exchange.id, place(error))
-        self._record.settle(self._exchange)
+            self._record.settle(self._exchange)

@@ -62,6 +62,7 @@ def test_a_calls_line_says_what_was_decided_and_what_it_took() -> None:
         "cached_tokens": 128,
         "ttft_ms": 110.0,
         "failed_attempts": ["house/llama-3: server_error"],
+        "guardrail": "bypassed",
     }
 
 

@@ -153,6 +153,7 @@ def test_the_server_span_says_what_was_decided() -> None:
         "turnout.value": "Normal",
         "turnout.attempts": 1,
         "turnout.requested_model": "assistant",
+        "turnout.guardrail.outcome": "bypassed",
         "turnout.backend": "openai/gpt-4o-mini",
         "turnout.cost.usd": "0.0003606",
         "turnout.team": "claims",
@@ -217,7 +218,7 @@ def test_a_call_that_the_caller_got_wrong_is_no_error_of_the_server() -> None:
 
     assert server.status.code == Status.STATUS_CODE_UNSET
     assert said(server)["error.type"] == "model_not_found"
-    assert said(server)["turnout.requested_model"] == "x" * 256
+    assert "turnout.requested_model" not in said(server), "it is no name of ours, and may be anything"
     assert "turnout.team" not in said(server)
 
 
@@ -371,6 +372,7 @@ def test_content_is_there_only_when_asked_for() -> None:
 
 def test_the_content_of_a_hit_is_on_the_server_span() -> None:
     exchange = call()
+    exchange.cache_state = "exact"
     trace = trace_of(exchange, content=True)
     trace.answer(b'{"choices":[{"message":{"content":"ANSWER"}}]}')
 
