@@ -18,9 +18,18 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TEXT = st.text(st.characters(codec="utf-8"), max_size=3000)
 
 
-def decoded(*fields: bytes, **more: int) -> Span:
+def decoded(*fields: bytes, code: int = otlp.UNSET, flags: int = otlp.LOCAL_PARENT) -> Span:
     span = otlp.span(
-        otlp.trace(TRACE, ""), "00f067aa0ba902b7", "", otlp.span_name("chat m"), otlp.CLIENT, 17, 2**63, fields, **more
+        otlp.trace(TRACE, ""),
+        "00f067aa0ba902b7",
+        "",
+        otlp.span_name("chat m"),
+        otlp.CLIENT,
+        17,
+        2**63,
+        fields,
+        code=code,
+        flags=flags,
     )
     spans: list[Span] = list(ScopeSpans.FromString(span).spans)
     assert len(spans) == 1
