@@ -31,30 +31,30 @@ from turnout_operator.compile.routes import (
     compile_route,
     spec_of,
 )
+from turnout_operator.compile.strictest import masks
 
 KINDS_WITH_SECRETS = ("Budget", "ModelGateway", "ModelProvider")
 
 
 def compile_namespace(inputs: Inputs) -> Result:
     """Compile one namespace. Pure: it raises nothing, waits for nothing, and knows no time."""
-    objects = {kind: by_age(obj for obj in inputs.objects if obj.kind == kind) for kind in KINDS}
-    broken = {kind: sorted((o for o in inputs.broken if o.kind == kind), key=lambda o: o.name) for kind in KINDS}
-    routes = _routes(objects["ModelRoute"], broken["ModelRoute"])
-    above = organisation(inputs)
-    closures = Closures()
-    guards = compile_guardrails(objects["GuardrailPolicy"], broken["GuardrailPolicy"], inputs, above, routes, closures)
-    budgets = compile_budgets(objects["Budget"], broken["Budget"], inputs, above, routes, closures)
-    providers = compile_providers(objects["ModelProvider"], broken["ModelProvider"], inputs.defaults)
-    prompts, on_prompts = compile_prompts(objects["PromptTemplate"], broken["PromptTemplate"])
-    caches = compile_caches(objects["CachePolicy"], broken["CachePolicy"], routes)
-    gateway = compile_gateway(objects["ModelGateway"], broken["ModelGateway"], inputs.defaults, routes)
-    claims = settle(
-        [*map(claimant, objects["ModelRoute"]), *map(claimant_of_broken, broken["ModelRoute"])],
-    )
-    around = Surroundings(providers, prompts, caches, closures, claims)
-    compiled = [compile_route(obj, around) for obj in objects["ModelRoute"]]
-    found = [route for route, _ in compiled] + [broken_route(item, claims) for item in broken["ModelRoute"]]
-    verdicts = [*guards, *budgets, *providers.verdicts, *on_prompts, *caches.verdicts, *gateway.verdicts]
+    kinds = {kind: _of_kind(inputs, kind) for kind in KINDS}
+    routes = _routes(*kinds["ModelRoute"])
+    above, closures = organisation(inputs), Closures()
+    guardrails = compile_guardrails(*kinds["GuardrailPolicy"], inputs, above, routes, closures)
+    budgets = compile_budgets(*kinds["Budget"], inputs, above, routes, closures)
+    providers = compile_providers(*kinds["ModelProvider"], inputs.defaults)
+    prompts, on_prompts = compile_prompts(*kinds["PromptTemplate"])
+    caches = compile_caches(*kinds["CachePolicy"], routes)
+    named, unread = kinds["ModelRoute"]
+    claims = settle([*map(claimant, named), *map(claimant_of_broken, unread)])
+    around = Surroundings(providers, prompts, caches, guardrails, closures, claims)
+    compiled = [compile_route(obj, around) for obj in named]
+    found = [route for route, _ in compiled] + [broken_route(item, claims) for item in unread]
+    guards = guardrails.used(found)
+    gateway = compile_gateway(*kinds["ModelGateway"], inputs.defaults, routes, masks=any(map(masks, guards)))
+    on_guards = guardrails.verdicts(guards, keyed=gateway.gateway.masking_key is not None)
+    verdicts = [*on_guards, *budgets, *providers.verdicts, *on_prompts, *caches.verdicts, *gateway.verdicts]
     verdicts += [verdict for _, verdict in compiled]
     verdicts += [verdict_on_broken(item, inputs.namespace) for item in inputs.broken]
     secrets = _secrets(inputs.objects)
@@ -65,6 +65,7 @@ def compile_namespace(inputs: Inputs) -> Result:
             providers=tuple(provider for _, provider in sorted(providers.usable.items())),
             routes=tuple(sorted(found, key=lambda route: route.name)),
             prompts=tuple(prompt for _, prompt in sorted(prompts.items())),
+            guards=guards,
             sources=_sources(inputs, above),
             secrets=secrets,
         ),
@@ -72,6 +73,12 @@ def compile_namespace(inputs: Inputs) -> Result:
         wants_gateway=bool(routes.rules),
         secrets=secrets,
     )
+
+
+def _of_kind(inputs: Inputs, kind: str) -> tuple[list[TypedObject], list[Broken]]:
+    """The namespace's objects of a kind, the oldest first, and those that cannot be read."""
+    broken = (item for item in inputs.broken if item.kind == kind)
+    return by_age(obj for obj in inputs.objects if obj.kind == kind), sorted(broken, key=lambda item: item.name)
 
 
 def _routes(objects: Iterable[TypedObject], broken: Iterable[Broken]) -> Routes:

@@ -1,7 +1,7 @@
 """The ModelGateway: who may call, telemetry, cache store, limits; or the operator's defaults where there is none.
 
 Rules: what says who may call is never half in force: a ModelGateway that is refused, misnamed or cannot be read closes the
-gateway, unless what is refused could let nobody in. Client routes that name no route stand in the status, and the rest goes on.
+gateway. Client routes that name no route stand in the status, and the rest goes on.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,14 @@ from turnout_contract.snapshot import model as snapshot
 from turnout_operator.compile.attach import Routes
 from turnout_operator.compile.inputs import Broken, Defaults
 from turnout_operator.compile.providers import secret_file
-from turnout_operator.compile.result import Problem, Verdict, told, verdict
+from turnout_operator.compile.result import ACCEPTED, ConditionValue, Problem, Verdict, told, verdict
 from turnout_operator.compile.support import unsupported
 
 NAME = "default"
-_HARMLESS = ("spec.maskingKeySecretRef:",)
-"""Refused, and yet nothing is less safe without it: what would be masked is closed by its GuardrailPolicy."""
+RANDOM_KEY = (
+    "placeholders are made with a random key in each replica, so they differ between replicas and after a restart:"
+    " no ModelGateway names a maskingKeySecretRef"
+)
 
 
 class CompiledGateway(NamedTuple):
@@ -34,9 +36,9 @@ class CompiledGateway(NamedTuple):
 
 
 def compile_gateway(
-    objects: Sequence[TypedObject], broken: Sequence[Broken], defaults: Defaults, routes: Routes
+    objects: Sequence[TypedObject], broken: Sequence[Broken], defaults: Defaults, routes: Routes, *, masks: bool
 ) -> CompiledGateway:
-    """The ModelGateway named default, or the defaults."""
+    """The ModelGateway named default, or the defaults. `masks`: a guard of the namespace makes placeholders."""
     gateway = _sharing(defaults.gateway, defaults)
     verdicts: list[Verdict] = []
     closed = [f"ModelGateway {item.name}: {item.message}" for item in broken]
@@ -44,12 +46,13 @@ def compile_gateway(
     for obj in objects:
         spec = _spec(obj)
         refused = [*_misnamed(obj), *_doubles(spec), *unsupported(obj)]
-        verdicts.append(verdict(obj, refused=refused, unresolved=_unknown_routes(spec, routes)))
+        accepted = ConditionValue("True", conditions.ACCEPTED, RANDOM_KEY) if masks and not _keyed(spec) else ACCEPTED
+        verdicts.append(verdict(obj, refused=refused, unresolved=_unknown_routes(spec, routes), accepted=accepted))
         if obj.name == NAME:
             gateway = _gateway(spec, defaults)
         if obj.name == NAME or not named:
-            serious = [problem.message for problem in refused if not problem.message.startswith(_HARMLESS)]
-            closed += [f"ModelGateway {obj.name}: {told(serious)}"] if serious else []
+            told_of = told(problem.message for problem in refused)
+            closed += [f"ModelGateway {obj.name}: {told_of}"] if refused else []
     if closed:
         gateway = msgspec.structs.replace(gateway, closed=told(sorted(closed)))
     return CompiledGateway(gateway, verdicts)
@@ -58,6 +61,10 @@ def compile_gateway(
 def _spec(obj: TypedObject) -> ModelGatewaySpec:
     assert isinstance(obj.spec, ModelGatewaySpec)  # noqa: S101 - the caller sorted by kind
     return obj.spec
+
+
+def _keyed(spec: ModelGatewaySpec) -> bool:
+    return bool(spec.masking_key_secret_ref)
 
 
 def _misnamed(obj: TypedObject) -> list[Problem]:
@@ -100,6 +107,7 @@ def _gateway(spec: ModelGatewaySpec, defaults: Defaults) -> snapshot.Gateway:
         telemetry=_telemetry(spec, base.telemetry),
         qdrant=_qdrant(qdrant) if qdrant else base.qdrant,
         limits=_limits(spec, base.limits),
+        masking_key=secret_file(spec.masking_key_secret_ref) or base.masking_key,
     )
     return _sharing(whole, defaults)
 

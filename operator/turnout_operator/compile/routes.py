@@ -17,9 +17,10 @@ from turnout_contract.snapshot import model as snapshot
 from turnout_operator.compile.attach import Claimant, Claims
 from turnout_operator.compile.caching import Caches
 from turnout_operator.compile.closures import Closures
+from turnout_operator.compile.guardrails import Guardrails
 from turnout_operator.compile.inputs import Broken
 from turnout_operator.compile.providers import Providers
-from turnout_operator.compile.result import ACCEPTED, ConditionValue, Problem, Verdict, told, verdict
+from turnout_operator.compile.result import ConditionValue, Problem, Verdict, told, verdict
 from turnout_operator.compile.support import unsupported
 
 
@@ -29,6 +30,7 @@ class Surroundings(NamedTuple):
     providers: Providers
     prompts: Mapping[str, snapshot.Prompt]
     caches: Caches
+    guardrails: Guardrails
     closures: Closures
     claims: Mapping[str, Claims]
 
@@ -82,8 +84,9 @@ def compile_route(obj: TypedObject, around: Surroundings) -> tuple[snapshot.Rout
         unresolved.extend(_unclaimed(rule, f"spec.rules[{at}]", spec.models or (obj.name,)))
     unresolved.extend(Problem(conditions.CLOSED_BY_POLICY, reason) for reason in policies)
     route = _route(obj.name, spec, claims.won, tuple(rules), prompt, told(closing) if closing else None)
-    accepted = ConditionValue("True", conditions.CONFLICTED, conflict) if claims.lost else ACCEPTED
-    return route, verdict(obj, refused=refused, unresolved=unresolved, accepted=accepted)
+    reason = conditions.CONFLICTED if claims.lost else conditions.ACCEPTED
+    said = told([*([conflict] if conflict else []), *around.guardrails.shown(obj.name, route.rules)])
+    return route, verdict(obj, refused=refused, unresolved=unresolved, accepted=ConditionValue("True", reason, said))
 
 
 def _route(
@@ -133,6 +136,7 @@ def _prompt(spec: ModelRouteSpec, prompts: Mapping[str, snapshot.Prompt]) -> tup
 def _rule(route: str, path: str, rule: RouteRule, around: Surroundings) -> tuple[snapshot.Rule, list[Problem]]:
     backends, problems = _backends(rule, path, around.providers)
     closed = around.closures.of_rule(route, rule.name)
+    guard = around.guardrails.of(route, rule.name)
     found = [*problems, *(Problem(conditions.CLOSED_BY_POLICY, f"{path}: {reason}") for reason in closed)]
     if not backends:
         closed = [*closed, *(problem.message for problem in problems)]
@@ -148,6 +152,7 @@ def _rule(route: str, path: str, rule: RouteRule, around: Surroundings) -> tuple
         residency=tuple(sorted(requires.residency)),
         cache=around.caches.of(route, rule.name),
         closed=told(closed) if closed else None,
+        guard=guard.id if guard is not None else None,
     ), found
 
 

@@ -79,11 +79,6 @@ def _jwt(spec: ModelGatewaySpec) -> Iterator[tuple[str, str]]:
         yield "spec.jwt", "jwt"
 
 
-def _masking_key(spec: ModelGatewaySpec) -> Iterator[tuple[str, str]]:
-    if spec.masking_key_secret_ref:
-        yield "spec.maskingKeySecretRef", "maskingKeySecretRef"
-
-
 def _verification(spec: CachePolicySpec) -> Iterator[tuple[str, str]]:
     if spec.mode == "Semantic" and spec.semantic and spec.semantic.verification:
         yield "spec.semantic.verification", "verification"
@@ -92,11 +87,6 @@ def _verification(spec: CachePolicySpec) -> Iterator[tuple[str, str]]:
 def _endpoint_embedder(spec: CachePolicySpec) -> Iterator[tuple[str, str]]:
     if spec.mode == "Semantic" and spec.semantic and spec.semantic.embedder and spec.semantic.embedder.endpoint:
         yield "spec.semantic.embedder.endpoint", "an embedder behind an endpoint"
-
-
-def _guardrails(spec: object) -> Iterator[tuple[str, str]]:
-    del spec
-    yield "spec", "GuardrailPolicy"
 
 
 def _budgets(spec: object) -> Iterator[tuple[str, str]]:
@@ -114,10 +104,8 @@ UNSUPPORTED: tuple[Unsupported, ...] = (
     Unsupported("ModelRoute", "spec.rules[].matches[].complexity", _complexity),
     Unsupported("ModelRoute", "spec.rules[].matches[].tasks", _tasks),
     Unsupported("ModelGateway", "spec.jwt", _jwt),
-    Unsupported("ModelGateway", "spec.maskingKeySecretRef", _masking_key),
     Unsupported("CachePolicy", "spec.semantic.verification", _verification),
     Unsupported("CachePolicy", "spec.semantic.embedder.endpoint", _endpoint_embedder),
-    Unsupported("GuardrailPolicy", "spec", _guardrails),
     Unsupported("Budget", "spec", _budgets),
 )
 

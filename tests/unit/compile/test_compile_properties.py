@@ -62,7 +62,18 @@ SPECS: dict[str, st.SearchStrategy[Any]] = {
     "CachePolicy": st.fixed_dictionaries(
         {"targetRefs": TARGETS, "mode": st.sampled_from(["Exact", "Semantic", "Off"])}
     ),
-    "GuardrailPolicy": st.fixed_dictionaries({"targetRefs": TARGETS}),
+    "GuardrailPolicy": st.fixed_dictionaries(
+        {"targetRefs": TARGETS, "mode": st.sampled_from(["Enforce", "Monitor"])},
+        optional={
+            "input": st.fixed_dictionaries(
+                {"secrets": st.fixed_dictionaries({"action": st.sampled_from(["Mask", "Block", "Reroute"])})},
+                optional={
+                    "denyPatterns": st.sampled_from(["a", "(a"]).map(lambda one: [{"name": "x", "pattern": one}])
+                },
+            ),
+            "plugins": st.just([{"name": "names", "url": "http://names/"}]),
+        },
+    ),
     "Budget": st.fixed_dictionaries(
         {"window": st.just({"per": "Day"}), "limit": st.just({"usd": "1"}), "mode": st.sampled_from(["Hard", "Soft"])},
         optional={"selector": st.fixed_dictionaries({"routes": st.lists(NAMES, max_size=2)})},
@@ -124,6 +135,8 @@ def test_a_snapshot_refers_to_nothing_that_is_not_in_it(data: list[dict[str, Any
     snapshot = compile_namespace(inputs(data)).snapshot
     models = {(provider.name, model.name) for provider in snapshot.providers for model in provider.models}
     prompts = {prompt.name for prompt in snapshot.prompts if prompt.closed is None}
+    wanted = {rule.guard for route in snapshot.routes for rule in route.rules} - {None}
+    assert [guard.id for guard in snapshot.guards] == sorted(wanted, key=str)
     for route in snapshot.routes:
         assert route.prompt is None or route.prompt in prompts
         for rule in route.rules:

@@ -121,6 +121,16 @@ BASES: dict[str, dict[str, Any]] = {
         ],
     },
     "CachePolicy": {"mode": "Semantic", "semantic": {}},
+    "GuardrailPolicy": {
+        "input": {
+            "pii": {"entities": ["Email"]},
+            "secrets": {},
+            "promptInjection": {},
+            "denyPatterns": [{"name": "a", "pattern": "b"}],
+        },
+        "output": {"jsonSchema": {}, "pii": {"entities": ["IBAN"]}, "denyPatterns": [{"name": "a", "pattern": "b"}]},
+        "plugins": [{"name": "a", "url": "http://b/", "entities": ["Person"], "flags": {"action": "Block"}}],
+    },
 }
 """One object of each kind that has everything that is supported and needs another part to be there."""
 
@@ -234,6 +244,43 @@ CHANGES: dict[str, dict[str, Any]] = {
         "semantic.verification": {"sampleRate": "0.1"},
         "maxEntries": 7,
     },
+    "GuardrailPolicy": {
+        "targetRefs": [{"kind": "ModelRoute", "name": "nobody"}],
+        "namespaceSelector": {"matchLabels": {"a": "b"}},
+        "mode": "Monitor",
+        "failureMode": "FailOpen",
+        "input.pii.action": "Reroute",
+        "input.pii.restore": False,
+        "input.pii.entities": ["Email", "Phone"],
+        "input.secrets.action": "Block",
+        "input.secrets.restore": False,
+        "input.promptInjection.action": "Block",
+        "input.promptInjection.threshold": "0.7",
+        "input.denyPatterns[].name": "z",
+        "input.denyPatterns[].pattern": "z",
+        "input.denyPatterns[].action": "Mask",
+        "input.binaryParts": "Block",
+        "input.maxInputTokens": 7,
+        "output.jsonSchema.onViolation": "Block",
+        "output.jsonSchema.strict": True,
+        "output.jsonSchema.schema": {"type": "object"},
+        "output.pii.action": "Block",
+        "output.pii.entities": ["Email"],
+        "output.denyPatterns[].name": "z",
+        "output.denyPatterns[].pattern": "z",
+        "output.denyPatterns[].action": "Mask",
+        "plugins[].name": "z",
+        "plugins[].url": "http://z/",
+        "plugins[].entryPoint": "z",
+        "plugins[].adapter": "Presidio",
+        "plugins[].entities": ["Location"],
+        "plugins[].on": ["Output"],
+        "plugins[].true": ["Output"],
+        "plugins[].timeout": "7s",
+        "plugins[].failureMode": "FailOpen",
+        "plugins[].flags.action": "Reroute",
+        "plugins[].flags.threshold": "0.7",
+    },
 }
 """A change of each field that must be seen in the snapshot or in a verdict."""
 
@@ -252,6 +299,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "semantic.confidence": "the one rule for semantic hits is stricter than any promise",
         "semantic.embedder.builtin": "the only one there is",
     },
+    "GuardrailPolicy": {},
 }
 """Fields that the compiler does not need, and why."""
 

@@ -28,7 +28,8 @@ def dial(rig: LeaderRig) -> Line:
 async def test_a_namespace_whose_labels_are_not_known_yet_is_not_published(rig: LeaderRig) -> None:
     """Else what holds for the whole organisation would not hold for it until they are."""
     selector = {"matchLabels": {"regulated": "yes"}}
-    policy = resource("GuardrailPolicy", "pii", {"namespaceSelector": selector}, namespace="turnout-system")
+    spec = {"namespaceSelector": selector, "input": {"pii": {"action": "Block"}}}
+    policy = resource("GuardrailPolicy", "pii", spec, namespace="turnout-system")
     rig.store.put_namespace(namespace("turnout-system"))
     rig.store.put(policy)
     rig.store.put(provider())
@@ -39,7 +40,8 @@ async def test_a_namespace_whose_labels_are_not_known_yet_is_not_published(rig: 
     rig.store.put_namespace(namespace("team", regulated="yes"))
     await until("it is published", lambda: line.snapshots)
     (snapshot,) = line.snapshots
-    assert [bool(found.closed) for found in snapshot.routes] == [True]
+    assert [guard.policies for guard in snapshot.guards] == [("turnout-system/pii",)]
+    assert [[rule.guard for rule in found.rules] for found in snapshot.routes] == [[snapshot.guards[0].id]]
 
 
 async def test_of_a_namespace_that_is_gone_nothing_is_kept(rig: LeaderRig) -> None:
