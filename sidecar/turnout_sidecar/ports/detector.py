@@ -34,10 +34,10 @@ class DetectorFailed(Exception):  # noqa: N818  says what happened
 
 
 class Flag(NamedTuple):
-    """A classifier's verdict on one text as a whole: its word for what it saw, and how sure it is (0 to 1)."""
+    """A classifier's verdict on a text as a whole: its word for what it saw, and how sure it is (0 to 1)."""
 
-    text: int  # which of the texts
-    rule: str  # lower-case letters and -, at most 40: never anything of the text
+    text: int | None  # which of the texts; None: of all that it was shown
+    rule: str  # lower-case letters and -, at most 40; the detector's word, so no label of a metric
     score: float
 
 
