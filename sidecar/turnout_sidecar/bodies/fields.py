@@ -1,0 +1,223 @@
+"""How each known field of a body is read: as text, as media, as a schema, as an object of the API or as anybody's data.
+
+Why known fields at all, when everything is inspected: names of the API itself need no inspection and are no context; fields of the
+API may be passed over where `skipped` says so; what stands in a field of free form (metadata, arguments, what is unknown) is
+inspected with its keys. Rules: a field without a row is free; tables are built once.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from turnout_sidecar.bodies.skipped import SKIPPED, Skip, is_number, words
+
+Part = Literal["system", "user", "assistant", "tool", "definition", "other"]
+Inside = Literal["inner", "tool", "free", "schema"]
+
+
+class Field(msgspec.Struct, frozen=True):
+    """How one field is read. `inside` is how objects and lists in it are."""
+
+    inside: Inside = "inner"
+    part: Part | None = None  # None: that of what it stands in
+    bare: bool = False
+    media: Literal["", "url", "base64", "source"] = ""
+    tokens: bool = False  # lists of numbers in it are tokens
+    joins: bool = False  # goes on in the next part of the same list
+    skip: Callable[[Any], bool] | None = None
+    numbers: bool = False  # numbers in it are settings
+
+
+Fields = Mapping[str, Field]
+_TEXT: Final = Field()
+_BARE: Final = Field(bare=True)
+_FREE: Final = Field(inside="free")
+_URL: Final = Field(media="url", bare=True)
+
+_FLAGS = words(
+    "stream store parallel_tool_calls disable_parallel_tool_use strict is_error include_usage include_obfuscation "
+    "enabled defer_loading logprobs"
+)
+
+_INNER: dict[str, Field] = {
+    **dict.fromkeys(_FLAGS, _TEXT),
+    **dict.fromkeys(
+        words(
+            """
+    content refusal thinking reasoning reasoning_content reasoning_details tool_calls custom output annotations
+    citations cited_text title context filename file document_title source_title summary file_search web_search
+    operation action outputs results result stdout stderr logprobs audio input_audio cache_control
+    prompt_cache_breakpoint skills outcome query queries sources code path command commands diff error
+    user_location filters ranking_options edits configs default_config default_configuration description
+    instructions text server_description conversation container
+    """
+        ),
+        _TEXT,
+    ),
+    **dict.fromkeys(
+        words(
+            """
+    name function tool_call_id tool_use_id call_id id server_label tool_name version username key skill_id
+    file_id container_id item_id
+    """
+        ),
+        _BARE,
+    ),
+    **dict.fromkeys(
+        words(
+            """
+    input arguments variables attributes metadata env allowed_callers defer_loading
+    """
+        ),
+        _FREE,
+    ),
+    "function": Field(),
+    "text": Field(joins=True),
+    "image_url": _URL,
+    "file_url": _URL,
+    "url": Field(bare=True),
+    "server_url": Field(bare=True),
+    "file_data": Field(media="base64"),
+    "b64_json": Field(media="base64"),
+    "data": Field(media="source"),
+    "source": Field(bare=True),
+    "parameters": Field(inside="schema", part="definition", bare=True),
+    "input_schema": Field(inside="schema", part="definition", bare=True),
+    "output_schema": Field(inside="schema", part="definition", bare=True),
+    "schema": Field(inside="schema", part="definition", bare=True),
+    "json_schema": Field(part="definition"),
+    "format": Field(part="definition"),
+    "tools": Field(inside="tool", part="definition"),
+}
+_TOOL: dict[str, Field] = {
+    "allowed_tools": Field(bare=True),
+    "tool_names": Field(bare=True),
+    "headers": Field(inside="tool"),
+    "authorization": _TEXT,
+    "authorization_token": _TEXT,
+    "function": Field(inside="tool"),
+    "custom": Field(inside="tool"),
+    "configuration": Field(inside="tool"),
+    "tool_configuration": Field(inside="tool"),
+    "filters": _FREE,
+    "examples": _FREE,
+    "input_examples": _FREE,
+}
+_TOP: dict[str, Field] = {
+    **dict.fromkeys(_FLAGS, _TEXT),
+    "model": _TEXT,
+    "messages": _TEXT,
+    "system": Field(part="system"),
+    "instructions": Field(part="system"),
+    "input": Field(part="user", tokens=True),
+    "prompt": Field(part="user", tokens=True),
+    "prediction": Field(part="assistant"),
+    "tools": Field(inside="tool", part="definition"),
+    "functions": Field(inside="tool", part="definition"),
+    "mcp_servers": Field(inside="tool", part="definition"),
+    **dict.fromkeys(
+        ["tool_choice", "function_call", "response_format", "text", "output_config", "output_format"],
+        Field(part="definition"),
+    ),
+    **dict.fromkeys(
+        words(
+            """
+    stop stop_sequences reasoning stream_options thinking audio modalities include web_search_options
+    context_management cache_control diagnostics moderation prompt_cache_retention
+    """
+        ),
+        _TEXT,
+    ),
+    **dict.fromkeys(["metadata", "logit_bias"], _FREE),
+    **dict.fromkeys(
+        words(
+            """
+    user safety_identifier prompt_cache_key user_profile_id container conversation previous_response_id
+    """
+        ),
+        _BARE,
+    ),
+}
+SCHEMA_KEYWORDS: Final = frozenset(
+    words(
+        """
+    $schema $id $ref $defs $anchor $comment $dynamicRef $dynamicAnchor definitions type properties required
+    items prefixItems additionalProperties patternProperties propertyNames unevaluatedProperties
+    unevaluatedItems description title default examples example enum const format pattern minimum maximum
+    exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems maxItems uniqueItems contains
+    minContains maxContains minProperties maxProperties dependentRequired dependentSchemas allOf anyOf oneOf not
+    if then else nullable readOnly writeOnly deprecated strict
+    """
+    )
+)
+ROLES: Final[Mapping[str, Part]] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+TYPES: Final[dict[str, Part]] = {
+    "tool_result": "tool",
+    "search_result": "tool",
+    **dict.fromkeys(
+        ["tool_use", "server_tool_use", "mcp_tool_use", "thinking", "redacted_thinking", "reasoning"], "assistant"
+    ),
+    **dict.fromkeys(
+        ["web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result", "mcp_tool_result"], "tool"
+    ),
+    "mcp_list_tools": "definition",
+    "mcp_approval_response": "user",
+    "program": "assistant",
+    "program_output": "tool",
+    "compaction": "assistant",
+    "item_reference": "other",
+}
+SECRET_HEADERS: Final = ("auth", "key", "token", "secret", "cookie", "credential", "signature")
+
+
+def _with(table: dict[str, Field], rows: list[Skip]) -> dict[str, Field]:
+    """A table with what may be passed over in it."""
+    found = dict(table)
+    for row in rows:
+        for name in row.fields:
+            field = found.get(name, _TEXT)
+            if row.shape is is_number:
+                found[name] = msgspec.structs.replace(field, numbers=True)
+            else:
+                found[name] = msgspec.structs.replace(field, skip=row.shape)
+    return found
+
+
+def _rows(where: str, endpoint: str) -> list[Skip]:
+    return [row for row in SKIPPED if row.where == where and (row.endpoints is None or endpoint in row.endpoints)]
+
+
+INNER: Final[Fields] = _with(_INNER, _rows("inner", ""))
+TOOL: Final[Fields] = _with({**INNER, **_TOOL}, _rows("tool", ""))
+TOP: Final[Mapping[str, Fields]] = {
+    endpoint: _with(_TOP, _rows("top", endpoint))
+    for endpoint in ("chat", "responses", "messages", "count_tokens", "embeddings")
+}
+KNOWN: Final = (
+    frozenset(_TOP)
+    | frozenset(_INNER)
+    | frozenset(_TOOL)
+    | SCHEMA_KEYWORDS
+    | {name for row in SKIPPED for name in row.fields}
+)
+"""Names that may be said of a place: those of the API, never a caller's own."""
+
+
+def part_of(kind: Any) -> Part | None:
+    """Who says what an object of this type holds; None: whoever says what it stands in."""
+    if kind.__class__ is not str:
+        return None
+    found = TYPES.get(kind)
+    if found is not None:
+        return found
+    if kind.endswith(("_call_output", "_call_result")) or kind == "tool_search_output":
+        return "tool"
+    return "assistant" if kind.endswith("_call") else None
