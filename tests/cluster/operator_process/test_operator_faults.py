@@ -129,32 +129,6 @@ def test_an_object_made_anew_under_its_name_gets_a_status_of_its_own(
     assert uid in {source.uid for source in gateway.snapshot.sources}
 
 
-def test_a_policy_of_the_organisation_reaches_namespaces_by_their_labels(
-    cluster: Cluster, namespace: str, rig: OperatorRig, operator: Replica
-) -> None:
-    policy: Json = {
-        "apiVersion": "turnout.dev/v1alpha1",
-        "kind": "GuardrailPolicy",
-        "metadata": {"name": "all-finance"},
-        "spec": {
-            "namespaceSelector": {"matchLabels": {"area": "finance"}},
-            "input": {"pii": {"entities": ["Email"], "action": "Mask"}},
-        },
-    }
-    cluster.apply([policy], namespace=rig.namespace)
-    cluster.apply([provider(), route()], namespace=namespace)
-    eventually("it is open", has_condition(cluster, namespace, "modelroutes", "assistant", "ResolvedRefs", "True"))
-    label = {"metadata": {"labels": {"area": "finance"}}}
-    cluster.request("PATCH", f"/api/v1/namespaces/{namespace}", label, content_type="application/merge-patch+json")
-    # Guardrails are not supported yet, so a route that one must guard is closed, and says so.
-    eventually(
-        "the label closed it",
-        has_condition(cluster, namespace, "modelroutes", "assistant", "ResolvedRefs", "False", "ClosedByPolicy"),
-    )
-    cluster.kubectl("delete", "guardrailpolicy", "all-finance", "-n", rig.namespace)
-    eventually("it is open", has_condition(cluster, namespace, "modelroutes", "assistant", "ResolvedRefs", "True"))
-
-
 def test_only_the_named_namespaces_are_watched_where_some_are_named(
     cluster: Cluster, namespace: str, rig: OperatorRig
 ) -> None:
