@@ -1,0 +1,158 @@
+"""The open texts of one stream, and the edit of what comes whole in it; each format's editor is built on it.
+
+Rules: a text has a channel of its own from its first piece until its part ends; what comes whole is edited once and remembered,
+and what the pieces of a text said in all is remembered with it, so that an answer that a stream repeats is told alike each
+time; bytes in which nothing changes are passed on as they came.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from turnout_sidecar.answers import json_text, whole
+from turnout_sidecar.answers.frames import with_data
+from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Make
+from turnout_sidecar.answers.templates import Fit, Templates
+from turnout_sidecar.wire.sse import SseEvent, SseParser
+
+
+class Open:
+    """A text that is growing. `about` is what its format needs to write one more piece of it."""
+
+    __slots__ = ("about", "channel", "heard", "kind", "said")
+
+    def __init__(self, channel: Channel, kind: Kind, about: Any) -> None:
+        self.channel = channel
+        self.kind: Kind = kind
+        self.about = about
+        self.heard: list[str] = []
+        self.said: list[str] = []
+
+
+class Editor(ABC):
+    """See kinds.StreamEditor. A format says what an event is in `read`, and how a text is ended in `flushed`."""
+
+    remembers = False
+    """Whether the stream repeats its texts."""
+
+    def __init__(self, make: Make, edit: Edit | None = None) -> None:
+        self._make = make
+        self._edit = edit
+        self._parser = SseParser()
+        self._templates = Templates()
+        self._memory: dict[tuple[Kind, str], str] = {}
+        self.open: dict[Hashable, Open] = {}
+
+    def feed(self, frames: bytes) -> bytes:
+        """See StreamEditor."""
+        events = self._parser.feed(frames)
+        if len(events) == 1:
+            return self._event(events[0])
+        return b"".join([self._event(event) for event in events])
+
+    def finish(self) -> bytes:
+        """See StreamEditor."""
+        rest = b"".join([self._event(event) for event in self._parser.finish()])
+        return rest + self.end()
+
+    def end(self) -> bytes:
+        """Frames of all that is held."""
+        return b"".join([self.flushed(key) for key in list(self.open)])
+
+    @abstractmethod
+    def read(self, event: SseEvent, said: dict[str, Any]) -> bytes:
+        """The frames that take the place of this event."""
+
+    @abstractmethod
+    def flushed(self, key: Hashable) -> bytes:
+        """The text has ended: the frame of what was held of it, if anything was."""
+
+    def fits(self, fit: Fit) -> bytes:
+        """The frame of one text whose template is known."""
+        out = self.grow(self.open[fit.key], fit.text)
+        if out == fit.text:
+            return fit.raw
+        return fit.written(out, None) if out else b""
+
+    def learn(self, event: SseEvent, number: int, count: int, key: Hashable) -> None:
+        """This frame says no more than one text."""
+        self._templates.learn(event, number, count, key)
+
+    def start(self, key: Hashable, kind: Kind, place: str, about: Any) -> Open:
+        """The open text of this key."""
+        found = self.open.get(key)
+        if found is None:
+            found = self.open[key] = Open(self._make(kind, place), kind, about)
+        return found
+
+    def grow(self, text: Open, piece: str) -> str:
+        """What may be said after this piece."""
+        out = text.channel.feed(piece)
+        if self.remembers:
+            text.heard.append(piece)
+            text.said.append(out)
+        return out
+
+    def close(self, key: Hashable) -> tuple[Open, str] | None:
+        """The text has ended: what was held of it. None where it is not open."""
+        text = self.open.pop(key, None)
+        if text is None:
+            return None
+        held = text.channel.flush()
+        if self.remembers:
+            text.said.append(held)
+            self._memory[text.kind, "".join(text.heard)] = "".join(text.said)
+        return text, held
+
+    def once(self, kind: Kind, text: str) -> str:
+        """A text that is there as a whole, edited."""
+        known = self._memory.get((kind, text))
+        if known is None:
+            if self._edit is not None:
+                known = self._edit(kind, text)
+            else:
+                channel = self._make(kind, "")
+                known = channel.feed(text) + channel.flush()
+            if self.remembers:
+                self._memory[kind, text] = known
+        return known
+
+    def whole(self, event: SseEvent, kind: Kind = "content") -> bytes:
+        """The event with every text in it edited as one that is there as a whole."""
+        return changed(event, self.whole_data(event, kind))
+
+    def whole_data(self, event: SseEvent, kind: Kind = "content") -> bytes:
+        """The data of the event, edited so."""
+        return whole.edited(event.data or b"", self.once, kind)
+
+    def _event(self, event: SseEvent) -> bytes:
+        if event.data is None:
+            return event.raw
+        fit = self._templates.fit(event.raw)
+        if fit is not None and fit.key in self.open:
+            return self.fits(fit)
+        try:
+            said = json_text.loads(event.data)
+        except ValueError:
+            return self.odd(event)
+        return self.read(event, said) if said.__class__ is dict else self.whole(event)
+
+    def odd(self, event: SseEvent) -> bytes:
+        """An event that is no JSON."""
+        return self.whole(event)
+
+
+def changed(event: SseEvent, data: bytes) -> bytes:
+    """The bytes of the event with this data; those that came where it is the same."""
+    return event.raw if data == event.data else with_data(event, data)
+
+
+def nested(steps: Iterable[Any], text: str) -> Any:
+    """The objects and lists in which a text stands at this path; see leaves.Step."""
+    value: Any = text
+    for step in reversed(list(steps)):
+        if isinstance(step, str):
+            value = {step: value}
+        else:
+            value = [{**dict(step), **value}] if isinstance(step, tuple) and isinstance(value, dict) else [value]
+    return value

@@ -1,0 +1,144 @@
+"""A whole answer with each of its texts edited, and the texts that it consists of.
+
+Rules: an answer in which nothing changed is the very same bytes; what is no JSON object is edited as one text, so that
+nothing passes unseen; probabilities of tokens do not survive where a text beside them changed, since they spell it out;
+arguments stay JSON: where an edit of the whole breaks it they are edited string by string, and numbers become strings.
+"""
+
+import json
+from typing import Any
+
+from turnout_sidecar.answers import json_text
+from turnout_sidecar.answers.kinds import Edit, Kind
+from turnout_sidecar.answers.leaves import Leaf, counted
+
+_LOGPROBS = "logprobs"
+_ENCODING = ("utf-8", "surrogateescape")
+
+
+def edited(body: bytes, edit: Edit, kind: Kind = "content") -> bytes:
+    """The body after the edit. `kind`: of the texts of which their place says nothing."""
+    try:
+        root = json_text.loads(body)
+        found, count = counted(root, kind)
+        strings = json_text.strings_of(body, count)
+    except ValueError:
+        return _plain(body, edit)
+    new: dict[int, bytes] = {}
+    values: dict[int, bytes] = {}
+    for leaf in found:
+        if leaf.whole:
+            edit_object(strings, leaf, edit, values)
+            continue
+        text = edit_one(edit, leaf.kind, leaf.text)
+        if text != leaf.text:
+            new[leaf.number] = json_text.string(text)
+    if not new and not values:
+        return strings.raw
+    if new:
+        values.update(spelled(root))
+    return strings.written(new, values)
+
+
+def texts(body: bytes, root: str) -> tuple[tuple[Kind, str], ...]:
+    """The texts of the answer itself, which stand under its member `root`, in their order."""
+    try:
+        found, count = counted(json_text.loads(body))
+        strings = json_text.strings_of(body, count)
+    except ValueError:
+        return (("content", body.decode(*_ENCODING)),)
+    return tuple(
+        (leaf.kind, _text_of(strings, leaf.number) if leaf.whole else leaf.text)
+        for leaf in found
+        if not leaf.once and leaf.path and leaf.path[0] == root
+    )
+
+
+def _plain(body: bytes, edit: Edit) -> bytes:
+    text = body.decode(*_ENCODING)
+    new = edit("content", text)
+    return body if new == text else new.encode(*_ENCODING)
+
+
+def edit_one(edit: Edit, kind: Kind, text: str) -> str:
+    """One text after the edit; arguments that were JSON are JSON again."""
+    new = edit(kind, text)
+    if kind != "arguments" or new == text or not _is_json(text) or _is_json(new):
+        return new
+    return string_by_string(edit, text)
+
+
+def string_by_string(edit: Edit, text: str) -> str:
+    """JSON arguments, each string and number of them edited by itself."""
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, str):
+            return _inner(edit, value)
+        if isinstance(value, dict):
+            return {_inner(edit, name): walk(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [walk(inner) for inner in value]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            said = json.dumps(value)
+            new = edit("arguments", said)
+            return value if new == said else new
+        return value
+
+    try:
+        return json.dumps(walk(json.loads(text)), ensure_ascii=False)
+    except RecursionError:
+        return edit("arguments", text)
+
+
+def _inner(edit: Edit, value: str) -> str:
+    """A string inside of JSON: the edit sees it escaped, and gives it back so; if it does not, it is taken as it is."""
+    escaped = json.dumps(value, ensure_ascii=False)[1:-1]
+    new = edit("arguments", escaped)
+    if new == escaped:
+        return value
+    try:
+        back = json.loads(f'"{new}"')
+    except ValueError:
+        return new
+    return back if isinstance(back, str) else new
+
+
+def spelled(root: Any) -> dict[int, bytes]:
+    """The numbers of the names under which probabilities of tokens stand, and what is to stand there instead."""
+    found: dict[int, bytes] = {}
+    number = 0
+    stack: list[tuple[str | None, Any]] = [(None, root)]
+    while stack:
+        name, value = stack.pop()
+        if name is not None:
+            if name == _LOGPROBS and isinstance(value, dict | list) and value:
+                found[number] = b"null" if isinstance(value, dict) else b"[]"
+            number += 1
+        if isinstance(value, str):
+            number += 1
+        elif isinstance(value, dict):
+            stack.extend(reversed(value.items()))
+        elif isinstance(value, list):
+            stack.extend((None, inner) for inner in reversed(value))
+    return found
+
+
+def edit_object(strings: json_text.Strings, leaf: Leaf, edit: Edit, values: dict[int, bytes]) -> None:
+    """Edit arguments that are an object; `values` gets what they have become, if they changed."""
+    text = _text_of(strings, leaf.number)
+    new = edit_one(edit, "arguments", text)
+    if new != text:
+        values[leaf.number] = new.encode(*_ENCODING)
+
+
+def _text_of(strings: json_text.Strings, number: int) -> str:
+    start, end = strings.value_after(number)
+    return strings.raw[start:end].decode(*_ENCODING)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json_text.loads(text.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        return False
+    return True
