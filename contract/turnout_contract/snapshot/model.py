@@ -4,7 +4,8 @@ The compiler has resolved every reference and every default: the gateway looks n
 attachment. Durations are milliseconds, money is nano-dollars, ratios that are only compared are floats.
 
 Rules: no secret bytes, only where a secret's file will be (`SecretFile`); tuples in a defined order, so that equal inputs give
-equal bytes; unknown fields are ignored on decode, so that an older gateway can read a newer snapshot.
+equal bytes; unknown fields are ignored on decode, so that an older gateway can read a newer snapshot;
+what it must not ignore raises `schema`, so that it refuses.
 """
 
 from typing import Any, Literal
@@ -14,7 +15,10 @@ import msgspec
 from turnout_contract.api.meta import Capability, Sensitivity, Tier, Value
 from turnout_contract.snapshot.guards import Guard
 
-SCHEMA = 1
+GUARDED = 2
+"""The schema of snapshots with guards. A gateway that knows none would let calls pass that they hold up, so it must refuse them."""
+SCHEMA = GUARDED
+"""The newest that this build reads."""
 
 
 class SecretFile(msgspec.Struct, frozen=True, order=True):
@@ -272,7 +276,10 @@ class Prompt(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What the gateways of a namespace run. `secrets` are the names of all Secrets that it mentions, sorted."""
+    """What the gateways of a namespace run. `secrets` are the names of all Secrets that it mentions, sorted.
+
+    `schema`: the least that a gateway must read to do all that this says.
+    """
 
     namespace: str
     gateway: Gateway
@@ -282,4 +289,4 @@ class Snapshot(msgspec.Struct, frozen=True):
     guards: tuple[Guard, ...] = ()  # by id
     sources: tuple[Source, ...] = ()
     secrets: tuple[str, ...] = ()
-    schema: int = SCHEMA
+    schema: int = 1

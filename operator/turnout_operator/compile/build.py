@@ -68,6 +68,7 @@ def compile_namespace(inputs: Inputs) -> Result:
             guards=guards,
             sources=_sources(inputs, above),
             secrets=secrets,
+            schema=snapshot.GUARDED if guards else 1,
         ),
         verdicts=tuple(sorted(verdicts, key=_place)),
         wants_gateway=bool(routes.rules),

@@ -13,6 +13,7 @@ from resource_folder import VALID, objects
 from resource_mutations import mutations
 from turnout_contract.api.registry import TypedObject
 from turnout_contract.snapshot import codec
+from turnout_contract.snapshot.model import GUARDED
 from turnout_operator.compile import Broken, Inputs, compile_namespace, read
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -137,6 +138,7 @@ def test_a_snapshot_refers_to_nothing_that_is_not_in_it(data: list[dict[str, Any
     prompts = {prompt.name for prompt in snapshot.prompts if prompt.closed is None}
     wanted = {rule.guard for route in snapshot.routes for rule in route.rules} - {None}
     assert [guard.id for guard in snapshot.guards] == sorted(wanted, key=str)
+    assert snapshot.schema == (GUARDED if snapshot.guards else 1)
     for route in snapshot.routes:
         assert route.prompt is None or route.prompt in prompts
         for rule in route.rules:
