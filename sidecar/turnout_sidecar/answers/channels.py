@@ -12,7 +12,7 @@ from typing import Any
 from turnout_sidecar.answers import json_text, whole
 from turnout_sidecar.answers.frames import with_data
 from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Make
-from turnout_sidecar.answers.templates import Fit, Templates
+from turnout_sidecar.answers.templates import Template, Templates
 from turnout_sidecar.wire.sse import SseEvent, SseParser
 
 
@@ -40,12 +40,18 @@ class Editor(ABC):
         self._edit = edit
         self._parser = SseParser()
         self._templates = Templates()
+        self._between = True  # nothing of a frame has come that has not come whole
         self._memory: dict[tuple[Kind, str], str] = {}
         self.open: dict[Hashable, Open] = {}
 
     def feed(self, frames: bytes) -> bytes:
         """See StreamEditor."""
+        if self._between:
+            fit = self._templates.fit(frames)
+            if fit is not None and fit[0].key in self.open:
+                return self.fits(frames, *fit)
         events = self._parser.feed(frames)
+        self._between = frames.endswith(b"\n\n")
         if len(events) == 1:
             return self._event(events[0])
         return b"".join([self._event(event) for event in events])
@@ -67,16 +73,16 @@ class Editor(ABC):
     def flushed(self, key: Hashable) -> bytes:
         """The text has ended: the frame of what was held of it, if anything was."""
 
-    def fits(self, fit: Fit) -> bytes:
-        """The frame of one text whose template is known."""
-        out = self.grow(self.open[fit.key], fit.text)
-        if out == fit.text:
-            return fit.raw
-        return fit.written(out, None) if out else b""
+    def fits(self, raw: bytes, template: Template, text: str) -> bytes:
+        """What takes the place of a frame of one text whose template is known."""
+        out = self.grow(self.open[template.key], text)
+        if out == text:
+            return raw
+        return template.written(raw, out, None) if out or not template.silent else b""
 
-    def learn(self, event: SseEvent, number: int, count: int, key: Hashable) -> None:
-        """This frame says no more than one text."""
-        self._templates.learn(event, number, count, key)
+    def learn(self, event: SseEvent, number: int, count: int, key: Hashable, *, silent: bool) -> None:
+        """This frame says no more than one text; `silent`: and nothing at all without it."""
+        self._templates.learn(event, number, count, key, silent=silent)
 
     def start(self, key: Hashable, kind: Kind, place: str, about: Any) -> Open:
         """The open text of this key."""
@@ -129,8 +135,8 @@ class Editor(ABC):
         if event.data is None:
             return event.raw
         fit = self._templates.fit(event.raw)
-        if fit is not None and fit.key in self.open:
-            return self.fits(fit)
+        if fit is not None and fit[0].key in self.open:
+            return self.fits(event.raw, *fit)
         try:
             said = json_text.loads(event.data)
         except ValueError:

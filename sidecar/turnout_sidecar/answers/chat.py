@@ -82,10 +82,8 @@ class ChatEditor(Editor):
         found, count = counted(said)
         chunk = _Chunk()
         self._grow(chunk, found)
-        if len(found) == 1 and self._is_plain(said, found[0]):
-            key = next(iter(chunk.texts), None)
-            if key is not None:
-                self.learn(event, found[0].number, count, key)
+        if len(found) == 1 and chunk.texts and _is_one_of_many(choices):
+            self.learn(event, found[0].number, count, next(iter(chunk.texts)), silent=_is_silent(said))
         for choice in choices:
             if isinstance(choice, dict) and choice.get("finish_reason"):
                 self._finish(_index(choice), chunk)
@@ -174,9 +172,12 @@ class ChatEditor(Editor):
             values.update(spelled(said))
         return with_data(event, strings.written({n: json_text.string(chunk.strings[n]) for n in changed}, values))
 
-    def _is_plain(self, said: dict[str, Any], leaf: Leaf) -> bool:
-        """Whether the chunk says this text and nothing else."""
-        return not leaf.whole and _is_silent(said) and not any(choice.get("logprobs") for choice in said["choices"])
+
+def _is_one_of_many(choices: list[Any]) -> bool:
+    """Whether others like it may follow: it neither ends a choice nor brings probabilities."""
+    return not any(
+        choice.get("finish_reason") or choice.get("logprobs") for choice in choices if isinstance(choice, dict)
+    )
 
 
 def _is_silent(said: dict[str, Any]) -> bool:

@@ -5,7 +5,6 @@ looked at is one explicit list: what names, types, signs or counts. Rules: strin
 whose names are the caller's (metadata, schemas) names are texts too; arguments that are objects are one text, their JSON.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from turnout_sidecar.answers.kinds import Kind
@@ -81,104 +80,118 @@ class Leaf(NamedTuple):
     once: bool = False  # no part of the text that grows
 
 
-class _Node(NamedTuple):
-    name: str | None
-    value: Any
-    path: tuple[Step, ...]
-    kind: Kind
-    free: bool
-    once: bool
-    skip: bool
-    named: bool = False  # by the caller
-
-
 def counted(root: Any, kind: Kind = "content") -> tuple[list[Leaf], int]:
-    """All texts in the order in which they stand, and how many strings there are. `kind`: where their place says nothing."""
+    """All texts in the order in which they stand, and how many strings there are. `kind`: where their place says nothing.
+
+    Raises ValueError where it is nested more deeply than answers are.
+    """
     found: list[Leaf] = []
-    for leaf in _leaves(root, kind):
-        if isinstance(leaf, int):
-            return found, leaf
-        found.append(leaf)
-    return found, 0
+    try:
+        count = _value(None, root, (), _Within(kind), 0, found)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return found, count
 
 
-def _leaves(root: Any, kind: Kind) -> Iterator[Leaf | int]:
-    """The texts, and at last the count."""
-    number = 0
-    stack = [_Node(None, root, (), kind, free=False, once=False, skip=False)]
-    while stack:
-        node = stack.pop()
-        name, value = node.name, node.value
-        if name is not None:
-            if node.named and not node.skip:
-                yield Leaf(number, node.path, node.kind, name, name=True, once=True)
-            number += 1
-        if value.__class__ is str:
-            if value and not node.skip:
-                yield Leaf(number, node.path, node.kind, value, once=node.once)
-            number += 1
-        elif value.__class__ is dict:
-            if name in _OBJECTS and not node.free and not node.skip:
-                if value:
-                    yield Leaf(number - 1, node.path, "arguments", "", whole=True, once=node.once)
-                stack.extend(_counted(node))
-            else:
-                stack.extend(_members(node))
-        elif value.__class__ is list:
-            stack.extend(_elements(node))
-    yield number
+class _Within(NamedTuple):
+    """What holds for all that is inside of an object or list."""
+
+    kind: Kind
+    free: bool = False  # the names are the caller's
+    once: bool = False
 
 
-def _members(node: _Node) -> list[_Node]:
-    value: dict[str, Any] = node.value
-    kind, once = node.kind, node.once
+def _value(
+    name: str | None, value: Any, path: tuple[Step, ...], within: _Within, number: int, found: list[Leaf]
+) -> int:
+    if value.__class__ is dict:
+        return _members(name, value, path, within, number, found)
+    if value.__class__ is list:
+        for place, inner in enumerate(value):
+            number = _value(name, inner, (*path, _step(place, inner)), within, number, found)
+        return number
+    if value.__class__ is not str:
+        return number
+    if value:
+        found.append(Leaf(number, path, within.kind, value, once=within.once))
+    return number + 1
+
+
+def _members(
+    name: str | None, value: dict[str, Any], path: tuple[Step, ...], within: _Within, number: int, found: list[Leaf]
+) -> int:
+    if within.free:
+        return _free_members(value, path, within, number, found)
+    kind, _, once = within
     type_ = value.get("type")
-    if type_.__class__ is str and not node.free:
+    if type_.__class__ is str:
         kind = _TYPES.get(type_, kind)
         once = once or type_.endswith(_RESULTS)
-    found = []
-    for name, inner in value.items():
-        path = (*node.path, name)
-        if node.skip or node.free:
-            found.append(_Node(name, inner, path, kind, node.free, node.once, node.skip, named=node.free))
-            continue
-        skip = _is_skipped(name, inner, type_, node)
-        own = _KINDS.get(name, kind)
-        if name in FREE and inner.__class__ is not str:
-            found.append(_Node(name, inner, path, kind, free=True, once=True, skip=skip))
-        elif own == "arguments" and inner.__class__ is not str:
-            found.append(_Node(name, inner, path, kind, free=False, once=once, skip=skip))
-        else:
-            found.append(_Node(name, inner, path, own, free=False, once=once or name in ONCE, skip=skip))
-    found.reverse()
-    return found
+        within = _Within(kind, once=once)
+    for member, inner in value.items():
+        number += 1
+        if inner.__class__ is str:
+            if inner and not _is_machine(member, name, type_):
+                own = _KINDS.get(member, kind)
+                found.append(Leaf(number, (*path, member), own, inner, once=once or member in ONCE))
+            number += 1
+        elif inner.__class__ is dict or inner.__class__ is list:
+            number = _inside(member, inner, (*path, member), within, number, found)
+    return number
 
 
-def _counted(node: _Node) -> list[_Node]:
-    """Members that are only counted."""
-    members = reversed(node.value.items())
-    return [_Node(name, inner, (), node.kind, free=False, once=False, skip=True) for name, inner in members]
-
-
-def _is_skipped(name: str, value: Any, type_: Any, node: _Node) -> bool:
+def _inside(name: str, value: Any, path: tuple[Step, ...], within: _Within, number: int, found: list[Leaf]) -> int:
+    """A member that is an object or a list."""
+    kind, _, once = within
     if name in COUNTS:
-        return value.__class__ is not str
-    if value.__class__ is not str:
-        return False
+        return number + strings_in(value)
+    if name in FREE:
+        return _value(name, value, path, _Within(kind, free=True, once=True), number, found)
+    if name in _OBJECTS and value.__class__ is dict:
+        if value:
+            found.append(Leaf(number - 1, path, "arguments", "", whole=True, once=once))
+        return number + strings_in(value)
+    own = _KINDS.get(name, kind)
+    once = once or name in ONCE
+    own = kind if own == "arguments" else own
+    if once != within.once or own != kind:
+        within = _Within(own, once=once)
+    return _value(name, value, path, within, number, found)
+
+
+def _free_members(
+    value: dict[str, Any], path: tuple[Step, ...], within: _Within, number: int, found: list[Leaf]
+) -> int:
+    for name, inner in value.items():
+        here = (*path, name)
+        if name:
+            found.append(Leaf(number, here, within.kind, name, name=True, once=True))
+        number = _value(name, inner, here, within, number + 1, found)
+    return number
+
+
+def strings_in(value: Any) -> int:
+    """How many strings there are in it, names too."""
+    number = 0
+    stack = [value]
+    while stack:
+        inner = stack.pop()
+        if inner.__class__ is str:
+            number += 1
+        elif inner.__class__ is dict:
+            number += len(inner)
+            stack.extend(inner.values())
+        elif inner.__class__ is list:
+            stack.extend(inner)
+    return number
+
+
+def _is_machine(name: str, parent: str | None, type_: Any) -> bool:
     if name in MACHINE or name.endswith("_id"):
         return True
     if name == _DATA:
-        return type_ in _BINARY or (bool(node.path) and node.path[-1] == "audio")
+        return type_ in _BINARY or parent == "audio"
     return name == "result" and type_ == "image_generation_call"
-
-
-def _elements(node: _Node) -> list[_Node]:
-    found = []
-    for place, inner in enumerate(node.value):
-        path = (*node.path, _step(place, inner))
-        found.append(_Node(None, inner, path, node.kind, node.free, node.once, node.skip))
-    found.reverse()
-    return found
 
 
 def _step(place: int, element: Any) -> Step:

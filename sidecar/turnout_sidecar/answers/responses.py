@@ -14,7 +14,7 @@ from turnout_sidecar.answers import json_text, whole
 from turnout_sidecar.answers.channels import Editor, changed
 from turnout_sidecar.answers.kinds import Edit, Kind, Make
 from turnout_sidecar.answers.leaves import counted
-from turnout_sidecar.answers.templates import Fit
+from turnout_sidecar.answers.templates import Template
 from turnout_sidecar.wire.json_edit import replace_members
 from turnout_sidecar.wire.sse import SseEvent, write_event
 
@@ -69,15 +69,24 @@ class ResponsesEditor(Editor):
         self._shift += 1
         return write_event(json_text.dumps(about), about["type"])
 
-    def fits(self, fit: Fit) -> bytes:
+    def fits(self, raw: bytes, template: Template, text: str) -> bytes:
         """See Editor."""
-        if fit.number is not None:
-            self._next = fit.number + 1
-        out = self.grow(self.open[fit.key], fit.text)
-        if not out:
+        number = template.number
+        out = self.grow(self.open[template.key], text)
+        if number is not None:
+            self._next = number + 1
+        if not out and text:
             self._shift -= 1
             return b""
-        return fit.written(out, None if fit.number is None else fit.number + self._shift)
+        if not self._shift:
+            number = None
+        elif number is not None:
+            number += self._shift
+        elif out == text:
+            return raw
+        if number is None and out == text:
+            return raw
+        return template.written(raw, None if out == text else out, number)
 
     def _delta(self, event: SseEvent, said: dict[str, Any], kind: str, number: int | None) -> bytes:
         data = event.data or b""
@@ -91,7 +100,7 @@ class ResponsesEditor(Editor):
         found, count = counted(said, _kind(base))
         silent = len(found) == 1 and said.keys() <= _SILENT
         if silent and not said.get("logprobs"):
-            self.learn(event, found[0].number, count, key)
+            self.learn(event, found[0].number, count, key, silent=True)
         new: dict[int, bytes] = {}
         for leaf in found:
             grows = leaf.path == ("delta",)
