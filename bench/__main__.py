@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from bench import caching, compiling, edits, gateway, soak, translating
+from bench import caching, compiling, edits, gateway, guardrails, soak, translating
 from bench.processes import priority
 from bench.report import Figure, table
 
-SECTIONS = ("propagation", "compile", "gateway", "translating", "caching", "edits", "soak")
+SECTIONS = ("propagation", "compile", "gateway", "translating", "caching", "guardrails", "edits", "soak")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -37,6 +37,7 @@ def main(
         "gateway": lambda: gateway.run(rounds, seconds),
         "translating": lambda: translating.run(rounds, seconds),
         "caching": lambda: caching.run(rounds, seconds),
+        "guardrails": lambda: guardrails.run(rounds, seconds),
         "edits": lambda: edits.run(calls),
         "soak": soak.run,
     }

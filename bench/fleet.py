@@ -41,6 +41,7 @@ class Contender(msgspec.Struct, frozen=True):
     cached: bool = False
     traced: bool = True
     options: tuple[str, ...] = ()
+    guarded: bool = False
     protocol: str = "OpenAI"
 
 
@@ -192,6 +193,7 @@ def _side(contender: Contender, folder: Path, upstream: int) -> Iterator[Side]:
             otlp=sink,
             cached="Exact" if contender.cached else "",
             protocol=contender.protocol,
+            guarded=contender.guarded,
         )
         running = stack.enter_context(serve(folder, port, core=GATEWAY_CORE))
         yield Side(contender, port, running, sink)

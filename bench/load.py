@@ -16,6 +16,8 @@ import click
 import msgspec
 import uvloop
 
+from bench import guard_texts
+
 PROMPT = "Say which of these trains can still reach the harbour before noon, and why the others cannot. " * 20
 
 MARK = b"#" * 16
@@ -48,6 +50,7 @@ class Plan(msgspec.Struct, frozen=True):
     count: int
     repeat: bool
     api: str = "chat"
+    personal: bool = False
 
 
 class Source:
@@ -60,7 +63,7 @@ class Source:
         self.seen_versions: set[bytes] = set()
         self._sent = 0
         self._mark = b"repeated" if plan.repeat else os.urandom(4).hex().encode()
-        text = PROMPT[:1900]
+        text = (guard_texts.dense(0) if plan.personal else PROMPT)[:1900]
         body = {"model": plan.model, "messages": [{"role": "user", "content": MARK.decode() + text}], "temperature": 0}
         if plan.stream:
             body |= {"stream": True}
@@ -183,6 +186,7 @@ async def run(plan: Plan, connections: int) -> Tally:
 @click.option("--repeat", is_flag=True, help="Send the same request again and again.")
 @click.option("--header", multiple=True)
 @click.option("--model", default="bench")
+@click.option("--personal", is_flag=True, help="A prompt full of personal data.")
 @click.option("--api", type=click.Choice(tuple(APIS)), default="chat")
 def main(
     port: int,
@@ -191,13 +195,14 @@ def main(
     count: int,
     stream: bool,
     repeat: bool,
+    personal: bool,
     header: tuple[str, ...],
     model: str,
     api: str,
 ) -> None:
     """Send load to a gateway on loopback."""
     deadline = time.monotonic() + min(seconds, 600.0)
-    plan = Plan(port, stream, header, model, deadline, count, repeat, api)
+    plan = Plan(port, stream, header, model, deadline, count, repeat, api, personal)
     sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(plan, connections))) + b"\n")
 
 

@@ -67,14 +67,29 @@ def cache(mode: str = "Exact") -> dict[str, Any]:
     return _object("CachePolicy", "default", {"mode": mode, "ttl": "1h"})
 
 
+def guard() -> dict[str, Any]:
+    """A policy that masks personal data and secrets of questions and puts them back, and masks new ones of answers."""
+    checks = {"pii": {"action": "Mask"}}
+    return _object("GuardrailPolicy", "default", {"input": {**checks, "secrets": {"action": "Mask"}}, "output": checks})
+
+
 def write(
-    folder: Path, upstream: int, *, otlp: int | None, routes: int = 20, cached: str = "", protocol: str = "OpenAI"
+    folder: Path,
+    upstream: int,
+    *,
+    otlp: int | None,
+    routes: int = 20,
+    cached: str = "",
+    protocol: str = "OpenAI",
+    guarded: bool = False,
 ) -> None:
     """The whole configuration, as files. `cached`: the mode of its CachePolicy; "" for none."""
     folder.mkdir(parents=True, exist_ok=True)
     base = [provider(upstream, protocol), gateway(otlp), secret("upstream", "sk-upstream"), secret("client", KEY)]
     if cached:
         base.append(cache(cached))
+    if guarded:
+        base.append(guard())
     save(folder / "base.yaml", base)
     save(folder / "routes.yaml", [route("bench"), *(route(f"route-{n}") for n in range(routes - 1))])
 
