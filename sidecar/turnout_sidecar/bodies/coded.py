@@ -30,13 +30,13 @@ class Text(NamedTuple):
     encode: Callable[[str], str]
 
 
-class DataUrl(NamedTuple):
-    """A data URL taken apart. `text` None: it is binary."""
+class Found(NamedTuple):
+    """What was found behind it. `text` None: it is binary."""
 
     text: Text | None
 
 
-def data_url(url: str) -> DataUrl | None:
+def data_url(url: str) -> Found | None:
     """None: it is no data URL, or one whose data is not what it says."""
     found = _DATA_URL.match(url)
     if found is None:
@@ -50,18 +50,18 @@ def data_url(url: str) -> DataUrl | None:
         if raw is None:
             return None
         text = text_of(raw, declared=declared, charset=charset)
-        return DataUrl(None if text is None else Text(text.text, _after(head, _in_base64(text.encode_bytes))))
+        return Found(None if text is None else Text(text.text, _after(head, _in_base64(text.encode_bytes))))
     text = text_of(unquote_to_bytes(payload), declared=declared, charset=charset)
-    return DataUrl(None if text is None else Text(text.text, _after(head, _in_percents(text.encode_bytes))))
+    return Found(None if text is None else Text(text.text, _after(head, _in_percents(text.encode_bytes))))
 
 
-def file_text(payload: str, media_type: str = "") -> DataUrl | None:
+def file_text(payload: str, media_type: str = "") -> Found | None:
     """The same of bare base64. None: it is not base64."""
     raw = from_base64(payload)
     if raw is None:
         return None
     text = text_of(raw, declared=media_type.lower().startswith(_TEXT_TYPES))
-    return DataUrl(None if text is None else Text(text.text, _in_base64(text.encode_bytes)))
+    return Found(None if text is None else Text(text.text, _in_base64(text.encode_bytes)))
 
 
 class Decoded(NamedTuple):

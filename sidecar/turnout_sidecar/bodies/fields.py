@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from turnout_sidecar.bodies.skipped import SKIPPED, Skip, is_number, words
+from turnout_sidecar.bodies.skipped import SKIPPED, Skip, Where, is_number, is_word, words
 
 Part = Literal["system", "user", "assistant", "tool", "definition", "other"]
-Inside = Literal["inner", "tool", "free", "schema"]
+Inside = Literal["inner", "tool", "image", "source", "headers", "free", "schema"]
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -22,11 +22,13 @@ class Field(msgspec.Struct, frozen=True):
     inside: Inside = "inner"
     part: Part | None = None  # None: that of what it stands in
     bare: bool = False
-    media: Literal["", "url", "base64", "source"] = ""
+    media: Literal["", "url", "data", "file"] = ""
     tokens: bool = False  # lists of numbers in it are tokens
     joins: bool = False  # goes on in the next part of the same list
     skip: Callable[[Any], bool] | None = None
+    words: bool = False  # words of the API in it are passed over
     numbers: bool = False  # numbers in it are settings
+    plain: bool = False  # none of all that: a string in it is a leaf
 
 
 Fields = Mapping[str, Field]
@@ -34,6 +36,7 @@ _TEXT: Final = Field()
 _BARE: Final = Field(bare=True)
 _FREE: Final = Field(inside="free")
 _URL: Final = Field(media="url", bare=True)
+_MEDIA: Final = Field(media="data")
 
 _FLAGS = words(
     "stream store parallel_tool_calls disable_parallel_tool_use strict is_error include_usage include_obfuscation "
@@ -58,8 +61,8 @@ _INNER: dict[str, Field] = {
     **dict.fromkeys(
         words(
             """
-    name function tool_call_id tool_use_id call_id id server_label tool_name version username key skill_id
-    file_id container_id item_id
+    name tool_call_id tool_use_id call_id id server_label tool_name version username key skill_id
+    container_id item_id
     """
         ),
         _BARE,
@@ -72,16 +75,14 @@ _INNER: dict[str, Field] = {
         ),
         _FREE,
     ),
-    "function": Field(),
+    "function": _TEXT,
     "text": Field(joins=True),
-    "image_url": _URL,
+    **dict.fromkeys(("url", "server_url"), _BARE),
+    "image_url": Field(inside="image", media="url", bare=True),
     "file_url": _URL,
-    "url": Field(bare=True),
-    "server_url": Field(bare=True),
-    "file_data": Field(media="base64"),
-    "b64_json": Field(media="base64"),
-    "data": Field(media="source"),
-    "source": Field(bare=True),
+    **dict.fromkeys(("file_data", "b64_json", "data"), _MEDIA),
+    "file_id": Field(media="file", bare=True),
+    "source": Field(inside="source", bare=True),
     "parameters": Field(inside="schema", part="definition", bare=True),
     "input_schema": Field(inside="schema", part="definition", bare=True),
     "output_schema": Field(inside="schema", part="definition", bare=True),
@@ -93,7 +94,7 @@ _INNER: dict[str, Field] = {
 _TOOL: dict[str, Field] = {
     "allowed_tools": Field(bare=True),
     "tool_names": Field(bare=True),
-    "headers": Field(inside="tool"),
+    "headers": Field(inside="headers"),
     "authorization": _TEXT,
     "authorization_token": _TEXT,
     "function": Field(inside="tool"),
@@ -159,23 +160,6 @@ ROLES: Final[Mapping[str, Part]] = {
     "tool": "tool",
     "function": "tool",
 }
-TYPES: Final[dict[str, Part]] = {
-    "tool_result": "tool",
-    "search_result": "tool",
-    **dict.fromkeys(
-        ["tool_use", "server_tool_use", "mcp_tool_use", "thinking", "redacted_thinking", "reasoning"], "assistant"
-    ),
-    **dict.fromkeys(
-        ["web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result", "mcp_tool_result"], "tool"
-    ),
-    "mcp_list_tools": "definition",
-    "mcp_approval_response": "user",
-    "program": "assistant",
-    "program_output": "tool",
-    "compaction": "assistant",
-    "item_reference": "other",
-}
-SECRET_HEADERS: Final = ("auth", "key", "token", "secret", "cookie", "credential", "signature")
 
 
 def _with(table: dict[str, Field], rows: list[Skip]) -> dict[str, Field]:
@@ -186,38 +170,78 @@ def _with(table: dict[str, Field], rows: list[Skip]) -> dict[str, Field]:
             field = found.get(name, _TEXT)
             if row.shape is is_number:
                 found[name] = msgspec.structs.replace(field, numbers=True)
+            elif row.shape is is_word:
+                found[name] = msgspec.structs.replace(field, words=True)
             else:
                 found[name] = msgspec.structs.replace(field, skip=row.shape)
-    return found
+    return {name: msgspec.structs.replace(field, plain=_is_plain(field)) for name, field in found.items()}
 
 
-def _rows(where: str, endpoint: str) -> list[Skip]:
+def _is_plain(field: Field) -> bool:
+    return not (field.media or field.joins or field.words or field.skip is not None)
+
+
+def _rows(where: Where, endpoint: str = "") -> list[Skip]:
     return [row for row in SKIPPED if row.where == where and (row.endpoints is None or endpoint in row.endpoints)]
 
 
-INNER: Final[Fields] = _with(_INNER, _rows("inner", ""))
-TOOL: Final[Fields] = _with({**INNER, **_TOOL}, _rows("tool", ""))
+INNER: Final[Fields] = _with(_INNER, _rows("inner"))
+_IMAGE: Final = {**INNER, "url": _URL}
+_SERVER: Final[Fields] = _with({**INNER, **_TOOL}, _rows("server"))
+_SEALED: Final[Fields] = _with({**INNER, "data": _TEXT}, _rows("sealed"))
+INSIDE: Final[Mapping[str, Fields]] = {
+    "inner": INNER,
+    "tool": _with({**INNER, **_TOOL}, []),
+    "image": _IMAGE,
+    "source": _IMAGE,
+}
 TOP: Final[Mapping[str, Fields]] = {
     endpoint: _with(_TOP, _rows("top", endpoint))
     for endpoint in ("chat", "responses", "messages", "count_tokens", "embeddings")
 }
-KNOWN: Final = (
-    frozenset(_TOP)
-    | frozenset(_INNER)
-    | frozenset(_TOOL)
-    | SCHEMA_KEYWORDS
-    | {name for row in SKIPPED for name in row.fields}
-)
+KNOWN: Final = frozenset((*_TOP, *_INNER, *_TOOL, *SCHEMA_KEYWORDS, *(name for row in SKIPPED for name in row.fields)))
 """Names that may be said of a place: those of the API, never a caller's own."""
 
 
-def part_of(kind: Any) -> Part | None:
-    """Who says what an object of this type holds; None: whoever says what it stands in."""
-    if kind.__class__ is not str:
+class Kind(msgspec.Struct, frozen=True):
+    """What the type of an object says: who speaks in it (None: whoever it stands with), and how its fields are read."""
+
+    part: Part | None = None
+    fields: Fields | None = None
+
+
+_PARTS: Final[Mapping[Part, str]] = {
+    "tool": """
+        tool_result search_result web_search_tool_result web_fetch_tool_result code_execution_tool_result mcp_tool_result
+        bash_code_execution_tool_result text_editor_code_execution_tool_result tool_search_tool_result
+        tool_search_output program_output
+        """,
+    "assistant": """
+        tool_use server_tool_use mcp_tool_use thinking reasoning compaction program function_call custom_tool_call
+        computer_call file_search_call web_search_call code_interpreter_call local_shell_call shell_call apply_patch_call
+        mcp_call mcp_approval_request tool_search_call
+        """,
+    "definition": "mcp_list_tools",
+    "user": "mcp_approval_response",
+}
+_KINDS: Final[Mapping[str, Kind]] = {
+    **{name: Kind(part) for part, names in _PARTS.items() for name in names.split()},
+    **dict.fromkeys(("redacted_thinking", "reasoning.encrypted"), Kind("assistant", _SEALED)),
+    "image_generation_call": Kind("assistant", {**INNER, "result": _MEDIA}),
+    "mcp": Kind(None, _SERVER),
+}
+_OUTPUTS: Final = Kind("tool")
+_URL_SERVER: Final = Kind(None, _SERVER)
+
+
+def kind_of(held: Mapping[str, Any], inside: Inside) -> Kind | None:
+    """What the type of an object says, if it has one that says something."""
+    name = held.get("type")
+    if name.__class__ is not str:
         return None
-    found = TYPES.get(kind)
+    found = _KINDS.get(name)
     if found is not None:
         return found
-    if kind.endswith(("_call_output", "_call_result")) or kind == "tool_search_output":
-        return "tool"
-    return "assistant" if kind.endswith("_call") else None
+    if inside == "tool" and name == "url":
+        return _URL_SERVER
+    return _OUTPUTS if name.endswith("_call_output") else None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from turnout_sidecar.bodies.leaf import Leaves
+from turnout_sidecar.bodies.leaves import Leaves
 from turnout_sidecar.bodies.writing import KEY, NUMBER, Change
 
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)

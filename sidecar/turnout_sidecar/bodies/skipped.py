@@ -12,6 +12,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from turnout_sidecar.wire import signed_ids
+
 
 def words(text: str) -> tuple[str, ...]:
     """The words of a text."""
@@ -96,6 +98,15 @@ def is_opaque(value: Any) -> bool:
     return value.__class__ is str and _OPAQUE.fullmatch(value) is not None and not _says_text(value)
 
 
+def signature_at(value: str) -> int:
+    """Where the signature begins that an id of a tool call carries; 0: it carries none."""
+    at = value.find(signed_ids.MARKER)
+    if at <= 0:
+        return 0
+    own, signature = signed_ids.split(value)
+    return at if signature is not None and len(own) == at and is_opaque(signature) else 0
+
+
 def is_credential(value: Any) -> bool:
     """One word, with or without the name of its scheme before it; no address."""
     return value.__class__ is str and _CREDENTIAL.fullmatch(value) is not None
@@ -128,10 +139,15 @@ def _says_text(value: str) -> bool:
     return raw.isascii() and raw.translate(None, b"\t\n\r").decode().isprintable()
 
 
-class Skip(msgspec.Struct, frozen=True):
-    """A row. `where`: `top` the members of the body itself; `inner` those of what it is made of; `tool` those of a tool."""
+Where = Literal["top", "inner", "sealed", "server", "headers"]
+"""`top`: members of the body itself; `inner`: of the objects that it is made of; `sealed`: of what holds a hidden thought;
+`server`: of a tool that is a server (MCP); `headers`: of the headers for one, where a name speaks of a credential."""
 
-    where: Literal["top", "inner", "tool"]
+
+class Skip(msgspec.Struct, frozen=True):
+    """A row: values of this shape in these fields are passed over, and why."""
+
+    where: Where
     fields: tuple[str, ...]
     shape: Shape
     why: str
@@ -152,6 +168,8 @@ _ID_FIELDS = words(
     container_id conversation vector_store_ids response_id approval_request_id skill_id file_ids connector_id
     """
 )
+_ENCRYPTED_FIELDS = ("encrypted_content", "encrypted_index", "encrypted_stdout")
+SECRET_NAMES: Final = ("auth", "key", "token", "secret", "cookie", "credential", "signature")
 _NUMBER_FIELDS = words(
     """
     seed max_tokens max_completion_tokens max_output_tokens temperature top_p top_k n logprobs top_logprobs
@@ -166,33 +184,23 @@ _NUMBER_FIELDS = words(
 
 SKIPPED: Final[tuple[Skip, ...]] = (
     Skip("top", ("model",), is_text, "a route's name; each backend's own name takes its place before anything leaves"),
-    Skip("inner", _WORD_FIELDS, is_word, "a word of the API itself"),
     Skip("top", _WORD_FIELDS, is_word, "a word of the API itself"),
-    Skip("inner", _ID_FIELDS, is_id, "names what the provider keeps or what it called; changed, it names nothing"),
+    Skip("inner", _WORD_FIELDS, is_word, "a word of the API itself"),
     Skip("top", _ID_FIELDS, is_id, "names what the provider keeps; changed, it names nothing"),
-    Skip("inner", ("signature",), is_opaque, "proves a thought to the provider that signed it"),
-    Skip(
-        "inner",
-        ("encrypted_content", "encrypted_index", "encrypted_stdout"),
-        is_opaque,
-        "encrypted by the provider for itself alone",
-    ),
-    Skip("inner", ("data",), is_opaque, "of redacted_thinking and reasoning.encrypted: encrypted by the provider"),
+    Skip("inner", _ID_FIELDS, is_id, "names what the provider keeps or what it called; changed, it names nothing"),
     Skip("top", _NUMBER_FIELDS, is_number, "a setting that is a number"),
     Skip("inner", _NUMBER_FIELDS, is_number, "a setting or a position that is a number"),
     Skip("top", ("logit_bias",), is_bias, "numbers of tokens of a vocabulary", frozenset({"chat"})),
+    Skip("inner", ("signature",), is_opaque, "proves a thought to the provider that signed it"),
+    Skip("inner", _ENCRYPTED_FIELDS, is_opaque, "encrypted by the provider for itself alone"),
+    Skip("sealed", ("data",), is_opaque, "a hidden thought, encrypted by the provider for itself alone"),
     Skip(
-        "tool",
+        "server",
         ("authorization", "authorization_token"),
         is_credential,
         "the caller's credential for a tool server, which the provider is to use on purpose",
     ),
-    Skip(
-        "tool",
-        ("headers",),
-        is_credential,
-        "of a tool server: the values of headers whose names speak of a credential; others are inspected",
-    ),
+    Skip("headers", SECRET_NAMES, is_credential, "the same, in a header whose name holds one of these"),
 )
-"""The whole table. Null, true, false and numbers of fewer than seven digits hold nothing and need no row; binary data is not
+"""The whole table. Null, true, false and numbers of fewer than seven digits hold nothing and need no row. Binary data is not
 skipped but counted (`Leaves.binary`)."""

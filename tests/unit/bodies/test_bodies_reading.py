@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from turnout_sidecar.bodies.leaf import Leaves
+from turnout_sidecar.bodies.leaves import Leaves
 from turnout_sidecar.bodies.raw import quotes, rewrite_raw
 from turnout_sidecar.bodies.reading import read
 

@@ -8,7 +8,7 @@ a key stands right before its value; a place names fields of the API and never a
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -52,13 +52,9 @@ def place_of(path: Any) -> str:
     return "".join(reversed(steps)).removeprefix(".")
 
 
-class Cell(NamedTuple):
-    """A string (or number) of the body that holds leaves: where it is, and which string or number of the bytes it is."""
-
-    path: Any
-    ordinal: int
-    node: Node
-    kind: int  # VALUE, KEY or NUMBER
+Cell = tuple[Any, int, Node, int]
+"""A string (or number) of the body that holds leaves: its path, which string or number of the bytes it is, what it is made of, and
+VALUE, KEY or NUMBER."""
 
 
 class Leaves:
@@ -116,10 +112,10 @@ class Leaves:
         if not changed:
             return []
         found = []
-        for cell in self.cells:
-            text = said(cell.node, changed)
+        for path, ordinal, node, kind in self.cells:
+            text = said(node, changed)
             if text is not None:
-                found.append(Change(cell.path, cell.ordinal, cell.kind, text))
+                found.append(Change(path, ordinal, kind, text))
         return found
 
 
