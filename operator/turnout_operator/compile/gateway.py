@@ -46,10 +46,12 @@ def compile_gateway(
     for obj in objects:
         spec = _spec(obj)
         refused = [*_misnamed(obj), *_doubles(spec), *unsupported(obj)]
-        accepted = ConditionValue("True", conditions.ACCEPTED, RANDOM_KEY) if masks and not _keyed(spec) else ACCEPTED
+        own = _gateway(spec, defaults)
+        random_key = masks and own.masking_key is None
+        accepted = ConditionValue("True", conditions.ACCEPTED, RANDOM_KEY) if random_key else ACCEPTED
         verdicts.append(verdict(obj, refused=refused, unresolved=_unknown_routes(spec, routes), accepted=accepted))
         if obj.name == NAME:
-            gateway = _gateway(spec, defaults)
+            gateway = own
         if obj.name == NAME or not named:
             told_of = told(problem.message for problem in refused)
             closed += [f"ModelGateway {obj.name}: {told_of}"] if refused else []
@@ -61,10 +63,6 @@ def compile_gateway(
 def _spec(obj: TypedObject) -> ModelGatewaySpec:
     assert isinstance(obj.spec, ModelGatewaySpec)  # noqa: S101 - the caller sorted by kind
     return obj.spec
-
-
-def _keyed(spec: ModelGatewaySpec) -> bool:
-    return bool(spec.masking_key_secret_ref)
 
 
 def _misnamed(obj: TypedObject) -> list[Problem]:
