@@ -6,12 +6,12 @@ time; bytes in which nothing changes are passed on as they came.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from turnout_sidecar.answers import json_text, whole
 from turnout_sidecar.answers.frames import with_data
-from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Make
+from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Last, Make
 from turnout_sidecar.answers.templates import Template, Templates
 from turnout_sidecar.wire.sse import SseEvent, SseParser
 
@@ -35,8 +35,9 @@ class Editor(ABC):
     remembers = False
     """Whether the stream repeats its texts."""
 
-    def __init__(self, make: Make, edit: Edit | None = None) -> None:
+    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None) -> None:
         self._make = make
+        self._last = last
         self._edit = edit
         self._parser = SseParser()
         self._templates = Templates()
@@ -59,11 +60,21 @@ class Editor(ABC):
     def finish(self) -> bytes:
         """See StreamEditor."""
         rest = b"".join([self._event(event) for event in self._parser.finish()])
-        return rest + self.end()
+        return rest + self.end() + self.verdict()
 
     def end(self) -> bytes:
         """Frames of all that is held."""
         return b"".join([self.flushed(key) for key in list(self.open)])
+
+    def verdict(self) -> bytes:
+        """The frame that tells how the checks ended, once, if there is something to tell."""
+        last, self._last = self._last, None
+        told = None if last is None else last()
+        return b"" if told is None else self.told(told)
+
+    @abstractmethod
+    def told(self, verdict: Mapping[str, Any]) -> bytes:
+        """The frame that tells it."""
 
     @abstractmethod
     def read(self, event: SseEvent, said: dict[str, Any]) -> bytes:

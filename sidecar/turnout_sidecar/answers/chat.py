@@ -6,13 +6,13 @@ chunk before it; a choice that goes on after that (some servers finish each chun
 that has come to say nothing is not sent; names, links and notes come whole and are edited so.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
-from turnout_sidecar.answers import json_text
+from turnout_sidecar.answers import json_text, verdicts
 from turnout_sidecar.answers.channels import Editor, nested
 from turnout_sidecar.answers.frames import with_data
-from turnout_sidecar.answers.kinds import Edit, Make
+from turnout_sidecar.answers.kinds import Edit, Last, Make
 from turnout_sidecar.answers.leaves import MACHINE, ONCE, Leaf, counted
 from turnout_sidecar.answers.whole import edit_object, spelled
 from turnout_sidecar.wire.sse import SseEvent, write_event
@@ -47,9 +47,9 @@ class _Chunk:
 class ChatEditor(Editor):
     """See kinds.StreamEditor."""
 
-    def __init__(self, make: Make, edit: Edit | None = None) -> None:
-        super().__init__(make, edit)
-        self._last: dict[str, Any] = {}
+    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None) -> None:
+        super().__init__(make, last, edit)
+        self._latest: dict[str, Any] = {}
         self._calls: dict[tuple[int, Any], str] = {}
         self._current: dict[int, Any] = {}
         self._finished: set[int] = set()
@@ -58,7 +58,7 @@ class ChatEditor(Editor):
     def odd(self, event: SseEvent) -> bytes:
         """The end of the stream, or no JSON at all."""
         if (event.data or b"").strip() == _DONE:
-            return self.end() + event.raw
+            return self.end() + self.verdict() + event.raw
         return self.whole(event)
 
     def flushed(self, key: Hashable) -> bytes:
@@ -67,10 +67,16 @@ class ChatEditor(Editor):
         if closed is None or not closed[1]:
             return b""
         choice, *steps = closed[0].about
-        head = {name: self._last[name] for name in _HEAD if isinstance(self._last.get(name), str | int | float)}
         delta = nested(steps, closed[1])
         piece = {"index": choice, "delta": delta, "logprobs": None, "finish_reason": None}
-        return write_event(json_text.dumps({**head, "choices": [piece]}))
+        return write_event(json_text.dumps({**self._head(), "choices": [piece]}))
+
+    def told(self, verdict: Mapping[str, Any]) -> bytes:
+        """See Editor."""
+        return verdicts.chunk(verdict, self._head())
+
+    def _head(self) -> dict[str, Any]:
+        return {name: self._latest[name] for name in _HEAD if isinstance(self._latest.get(name), str | int | float)}
 
     def read(self, event: SseEvent, said: dict[str, Any]) -> bytes:
         """See Editor."""
@@ -78,7 +84,7 @@ class ChatEditor(Editor):
         if said.get("error") or not isinstance(choices, list):
             return self.end() + self.whole(event)
         if choices:
-            self._last = said
+            self._latest = said
         found, count = counted(said)
         chunk = _Chunk()
         self._grow(chunk, found)

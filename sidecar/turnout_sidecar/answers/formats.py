@@ -4,17 +4,26 @@ Rules: errors are no answers, but are edited as any other body; an endpoint that
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
-from turnout_sidecar.answers import verdicts, whole
+from turnout_sidecar.answers import collecting, whole
 from turnout_sidecar.answers.chat import ChatEditor
-from turnout_sidecar.answers.kinds import Edit, Kind, StreamEditor
+from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Last, Make, StreamEditor
 from turnout_sidecar.answers.messages import MessagesEditor
 from turnout_sidecar.answers.responses import ResponsesEditor
-from turnout_sidecar.caching.formats import CACHED
 from turnout_sidecar.exchange.usage import Usage
+
+__all__ = ["FORMATS", "AnswerFormat", "Channel", "Edit", "Kind", "Last", "Make", "StreamEditor"]
+
+
+class _Open(Protocol):
+    def __call__(self, make: Make, last: Last | None = None, edit: Edit | None = None) -> StreamEditor: ...
+
+
+class _Collect(Protocol):
+    def __call__(self, frames: bytes, usage: Usage | None = None) -> bytes | None: ...
 
 
 class AnswerFormat(msgspec.Struct, frozen=True):
@@ -22,17 +31,12 @@ class AnswerFormat(msgspec.Struct, frozen=True):
 
     root: str
     """The member of a whole answer under which its own texts stand."""
-    editor: Callable[..., StreamEditor]
-    """`editor(make, edit=None)`: the editor of one stream. `edit` is for texts that come whole in it (names, links, what an
-    event repeats); without it they go through a channel of their own, whose place is empty."""
-    told: Callable[..., bytes]
-    """`told(frames, verdict, last=b"")`: the frames with the verdict before the event that ends the stream, or at their end."""
-    verdict_frame: Callable[..., bytes]
-    """`verdict_frame(verdict, last=b"")`: that event alone; `last` are frames that came before it."""
-    collected: Callable[[bytes, Usage | None], bytes | None]
-    """The whole answer that the frames of a stream brought; None where it is not known."""
-    ends: Callable[[bytes], bool] = verdicts.ends
-    """Whether these frames hold the event that ends the stream."""
+    editor: _Open
+    """`editor(make, last=None, edit=None)`: the editor of one stream. `last` is asked once, when all has been said and before the
+    event that ends the stream goes out, what verdict to tell in an event of its own; None: none. `edit` is for texts that
+    come whole in a stream (names, links, what an event repeats); without it they go through a channel whose place is empty."""
+    collected: _Collect
+    """`collected(frames, usage=None)`: the whole answer that all frames of a stream brought; None where they brought none."""
     whole: Callable[[bytes, Edit], bytes] = whole.edited
     """A whole answer with each of its texts edited; the very same bytes where nothing changed."""
 
@@ -45,22 +49,16 @@ FORMATS: Final[dict[str, AnswerFormat]] = {
     "chat": AnswerFormat(
         root="choices",
         editor=ChatEditor,
-        told=verdicts.chat_told,
-        verdict_frame=verdicts.chat_frame,
-        collected=CACHED["chat"].collected,
+        collected=collecting.chat,
     ),
     "messages": AnswerFormat(
         root="content",
         editor=MessagesEditor,
-        told=verdicts.messages_told,
-        verdict_frame=verdicts.event_frame,
-        collected=CACHED["messages"].collected,
+        collected=collecting.messages,
     ),
     "responses": AnswerFormat(
         root="output",
         editor=ResponsesEditor,
-        told=verdicts.responses_told,
-        verdict_frame=verdicts.event_frame,
-        collected=CACHED["responses"].collected,
+        collected=collecting.responses,
     ),
 }

@@ -4,8 +4,8 @@ Rules: a kind says how its text is to be read. `arguments` are JSON text (values
 holds them as an object; all others are plain text. The input of a free-form tool and code are plain text, so `content`.
 """
 
-from collections.abc import Callable
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
 
 Kind = Literal["content", "reasoning", "refusal", "arguments"]
 Edit = Callable[[Kind, str], str]
@@ -24,6 +24,10 @@ class Channel(Protocol):
 
 Make = Callable[[Kind, str], Channel]
 """Opens a channel; the second argument is its place in the stream, as `choices[0].content`."""
+
+
+Last = Callable[[], Mapping[str, Any] | None]
+"""How the checks of a stream ended, to be told at its end; None where there is nothing to tell."""
 
 
 class StreamEditor(Protocol):

@@ -5,17 +5,18 @@ Rules: each block has a channel for each type of its deltas, known or not; a blo
 that has come to say nothing is not sent; citations, results of tools and the input that a block starts with come whole.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
-from turnout_sidecar.answers import json_text
+from turnout_sidecar.answers import json_text, verdicts
 from turnout_sidecar.answers.channels import Editor, Open
 from turnout_sidecar.answers.frames import with_data
 from turnout_sidecar.answers.leaves import Leaf, counted
 from turnout_sidecar.wire.sse import SseEvent, write_event
 
 _START, _DELTA, _STOP = "content_block_start", "content_block_delta", "content_block_stop"
-_ENDS: Final = frozenset({"message_delta", "message_stop", "error"})
+_LAST: Final = "message_stop"
+_ENDS: Final = frozenset({"message_delta", _LAST, "error"})
 _SIGNED: Final = "signature_delta"
 _WORDS: Final = {"text": ("text", "text_delta"), "thinking": ("thinking", "thinking_delta")}
 """Members of a block that its deltas go on with, and the deltas' type."""
@@ -35,7 +36,8 @@ class MessagesEditor(Editor):
         if kind == _STOP:
             return self._ended(said.get("index")) + self.whole(event)
         if kind in _ENDS or said.get("error"):
-            return self.end() + self.whole(event)
+            held = self.end()
+            return held + (self.verdict() if kind == _LAST else b"") + self.whole(event)
         return self.whole(event)
 
     def flushed(self, key: Hashable) -> bytes:
@@ -47,6 +49,10 @@ class MessagesEditor(Editor):
         place = {} if index is None else {"index": index}
         data = {"type": _DELTA, **place, "delta": {"type": type_, name: closed[1]}}
         return write_event(json_text.dumps(data), _DELTA)
+
+    def told(self, verdict: Mapping[str, Any]) -> bytes:
+        """See Editor."""
+        return verdicts.event(verdict)
 
     def _ended(self, index: Any, type_: str | None = None) -> bytes:
         """Frames of what is held of this block."""

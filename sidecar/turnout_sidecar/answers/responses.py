@@ -7,12 +7,12 @@ all others are numbered anew, so that there is no gap.
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
-from turnout_sidecar.answers import json_text, whole
+from turnout_sidecar.answers import json_text, verdicts, whole
 from turnout_sidecar.answers.channels import Editor, changed
-from turnout_sidecar.answers.kinds import Edit, Kind, Make
+from turnout_sidecar.answers.kinds import Edit, Kind, Last, Make
 from turnout_sidecar.answers.leaves import counted
 from turnout_sidecar.answers.templates import Template
 from turnout_sidecar.wire.json_edit import replace_members
@@ -34,8 +34,8 @@ class ResponsesEditor(Editor):
 
     remembers = True
 
-    def __init__(self, make: Make, edit: Edit | None = None) -> None:
-        super().__init__(make, edit)
+    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None) -> None:
+        super().__init__(make, last, edit)
         self._shift = 0  # by how much the events are numbered otherwise than they came
         self._next: int | None = None  # the number of the next event, as it will come
 
@@ -52,7 +52,7 @@ class ResponsesEditor(Editor):
         if kind.endswith(_DONE):
             held = self._ended(kind.removesuffix(_DONE), said)
         elif kind in _ENDS or said.get("error"):
-            held = self.end()
+            held = self.end() + (self.verdict() if kind in _ENDS and kind != "error" else b"")
         return held + self._out(event, self.whole_data(event, _kind(kind.removesuffix(_DONE))), number)
 
     def flushed(self, key: Hashable) -> bytes:
@@ -64,10 +64,18 @@ class ResponsesEditor(Editor):
         about["delta"] = closed[1]
         if "logprobs" in about:
             about["logprobs"] = []
-        if SEQUENCE in about and self._next is not None:
-            about[SEQUENCE] = self._next + self._shift
-        self._shift += 1
+        about.update(self._added())
         return write_event(json_text.dumps(about), about["type"])
+
+    def told(self, verdict: Mapping[str, Any]) -> bytes:
+        """See Editor."""
+        return verdicts.event(verdict, self._added())
+
+    def _added(self) -> dict[str, int]:
+        """The number of a frame that did not come, and is sent here."""
+        number = None if self._next is None else self._next + self._shift
+        self._shift += 1
+        return {} if number is None else {SEQUENCE: number}
 
     def fits(self, raw: bytes, template: Template, text: str) -> bytes:
         """See Editor."""

@@ -19,6 +19,7 @@ _INSIDE: Final = re.compile(rb'[^"\\\x00-\x1f]*+(?:\\["\\/bfnrtu][^"\\\x00-\x1f]
 _DIGITS: Final = re.compile(rb"\d{1,15}")
 _COUNTS: Final = re.compile(rb'\{(?:[^{}"]|"[^"\\]*"|\{(?:[^{}"]|"[^"\\]*")*\})*\}')
 _VARYING: Final = re.compile(rb'"(?:obfuscation"\s*:\s*"()|sequence_number"\s*:\s*(?=\d)|usage"\s*:\s*(?=(\{)))')
+_QUOTE, _ESCAPE = b'"\\'
 _MOST: Final = 4
 _BUDGET: Final = 24
 
@@ -28,7 +29,19 @@ Find = Callable[[bytes, int], re.Match[bytes] | None]
 class Template:
     """One template. What `fit` finds is there until its next call."""
 
-    __slots__ = ("_end", "_head", "_number", "_parts", "_start", "_tail", "key", "number", "numbers", "silent")
+    __slots__ = (
+        "_end",
+        "_head",
+        "_number",
+        "_parts",
+        "_plain",
+        "_start",
+        "_tail",
+        "key",
+        "number",
+        "numbers",
+        "silent",
+    )
 
     def __init__(self, raw: bytes, start: int, end: int, key: Hashable, *, silent: bool) -> None:
         self.key = key
@@ -45,10 +58,28 @@ class Template:
             for mark, after in zip(marks, ends, strict=True)
         ]
         self._tail = self._parts[-1][1]
+        self._plain = len(marks) == 1
         self.numbers = sum(mark[3] for mark in marks)
 
     def fit(self, raw: bytes) -> str | None:
         """The text of the frame, if it fits."""
+        head = self._head
+        if self._plain:
+            tail = self._tail
+            if raw[: len(head)] != head or raw[-len(tail) :] != tail or len(raw) < len(head) + len(tail):
+                return None
+            text = raw[len(head) : -len(tail)]
+            if _QUOTE not in text and _ESCAPE not in text:
+                try:
+                    said = text.decode()
+                except ValueError:
+                    return None
+                if said.isprintable():
+                    self._start, self._end = len(head), len(raw) - len(tail)
+                    return said
+        return self._found(raw)
+
+    def _found(self, raw: bytes) -> str | None:
         head = self._head
         if not (raw.startswith(head) and raw.endswith(self._tail)):
             return None
