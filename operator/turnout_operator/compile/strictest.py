@@ -76,8 +76,9 @@ def guard_of(policies: Iterable[Policy]) -> guards.Guard | None:
 
 def _checks(policy: Policy) -> bool:
     """Whether a policy checks anything."""
-    empty = guards.Guard(id="", policies=())
-    return msgspec.structs.replace(_sum([policy]), id="", policies=()) != empty
+    asked = policy.input
+    patterns = (*asked.deny_patterns, *policy.output.deny_patterns)
+    return bool(patterns or asked.prompt_injection) or _binds(policy) or any(_wishes(policy, side) for side in _SIDES)
 
 
 def masks(guard: guards.Guard) -> bool:
