@@ -25,6 +25,8 @@ BUILT_IN = (
     "URLCredentials",
 )
 """What the gateway finds by itself, beside secrets; other entities are a plug-in's to find."""
+UNKNOWN_TO_PRESIDIO = ("URLCredentials",)
+"""Entities that Presidio has no name for."""
 
 
 class Treatment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -110,7 +112,9 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True):
     policies: tuple[str, ...]
     input: tuple[Treatment, ...] = ()  # by entity; Secret too
     output: tuple[Treatment, ...] = ()
-    injections: tuple[Injection, ...] = ()  # by threshold, each stricter than those before it: all that a score reaches hold
+    injections: tuple[
+        Injection, ...
+    ] = ()  # by threshold, each stricter than those before it: all that a score reaches hold
     deny_input: tuple[Pattern, ...] = ()
     deny_output: tuple[Pattern, ...] = ()
     binary_parts: Literal["Allow", "Monitor", "Block"] = "Allow"

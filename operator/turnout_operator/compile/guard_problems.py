@@ -32,6 +32,7 @@ def problems(spec: api.GuardrailPolicySpec) -> list[Problem]:
         *_unfound(spec.plugins, "Output", answered.pii.entities if answered.pii else UNSET),
         *_bad_patterns("spec.output", answered.deny_patterns),
         *_misplaced(spec.plugins),
+        *_unknown_to_plugins(spec.plugins),
     ]
     return [Problem(conditions.INVALID, message) for message in messages]
 
@@ -76,3 +77,10 @@ def _misplaced(plugins: Sequence[api.Plugin]) -> Iterator[str]:
             yield f"spec.plugins[{at}]: exactly one of url and entryPoint is needed"
         elif plugin.entry_point and plugin.adapter != "Turnout":
             yield f"spec.plugins[{at}].adapter: goes with url, an entryPoint is asked as Turnout asks"
+
+
+def _unknown_to_plugins(plugins: Sequence[api.Plugin]) -> Iterator[str]:
+    for at, plugin in enumerate(plugins):
+        for number, entity in enumerate(entities(plugin)):
+            if plugin.adapter == "Presidio" and entity in guards.UNKNOWN_TO_PRESIDIO:
+                yield f"spec.plugins[{at}].entities[{number}]: Presidio knows no {entity}"

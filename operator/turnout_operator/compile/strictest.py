@@ -95,8 +95,11 @@ def sides(plugin: api.Plugin) -> tuple[Side, ...]:
 
 
 def entities(plugin: api.Plugin) -> tuple[str, ...]:
-    """What a plug-in looks for."""
-    return _EVERY_ENTITY if plugin.entities is UNSET else plugin.entities
+    """What a plug-in looks for: what it is asked for, else all that it can know."""
+    if plugin.entities is not UNSET:
+        return plugin.entities
+    unknown = guards.UNKNOWN_TO_PRESIDIO if plugin.adapter == "Presidio" else ()
+    return tuple(entity for entity in _EVERY_ENTITY if entity not in unknown)
 
 
 def _sum(policies: Sequence[Policy]) -> guards.Guard:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from turnout_contract import canonical
 from turnout_contract.api.guardrail import Entity, GuardrailPolicySpec
 from turnout_contract.snapshot import guards
+from turnout_operator.compile.guard_problems import problems
 from turnout_operator.compile.strictest import Policy, guard_of
+from turnout_sidecar.plugins.presidio import KINDS
 
 STRENGTH = {"Allow": 0, "Monitor": 1, "Mask": 2, "Block": 3}
 CHOICES = st.sampled_from(["Mask", "Block", "Monitor", "Reroute"])
@@ -212,3 +214,12 @@ def test_the_organisations_policies_are_named_after_ones_own() -> None:
     found = guard_of([policy(name, SECRETS) for name in ("a/z", "z", "b", "a/b")])
     assert found is not None
     assert found.policies == ("b", "z", "a/b", "a/z")
+
+
+def test_presidio_is_asked_for_all_that_it_has_a_name_for() -> None:
+    presidio = {"name": "names", "url": "http://names/", "adapter": "Presidio"}
+    (plugin,) = sum_of({"plugins": [presidio]}).plugins
+    assert {one.entity for one in plugin.input} == set(KINDS)
+    asked = msgspec.convert({"plugins": [{**presidio, "entities": ["Email", "URLCredentials"]}]}, GuardrailPolicySpec)
+    (problem,) = problems(asked)
+    assert problem.message == "spec.plugins[0].entities[1]: Presidio knows no URLCredentials"
