@@ -114,7 +114,7 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True):
     output: tuple[Treatment, ...] = ()
     injections: tuple[
         Injection, ...
-    ] = ()  # by threshold, each stricter than those before it: all that a score reaches hold
+    ] = ()  # by threshold, each stricter than those before; all that a score reaches hold
     deny_input: tuple[Pattern, ...] = ()
     deny_output: tuple[Pattern, ...] = ()
     binary_parts: Literal["Allow", "Monitor", "Block"] = "Allow"
