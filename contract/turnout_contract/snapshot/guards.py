@@ -112,9 +112,7 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True):
     policies: tuple[str, ...]
     input: tuple[Treatment, ...] = ()  # by entity; Secret too
     output: tuple[Treatment, ...] = ()
-    injections: tuple[
-        Injection, ...
-    ] = ()  # by threshold, each stricter than those before; all that a score reaches hold
+    injections: tuple[Injection, ...] = ()  # by threshold, each stricter than those before; what a score reaches holds
     deny_input: tuple[Pattern, ...] = ()
     deny_output: tuple[Pattern, ...] = ()
     binary_parts: Literal["Allow", "Monitor", "Block"] = "Allow"
