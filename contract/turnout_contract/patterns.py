@@ -59,9 +59,10 @@ def compiled(pattern: str) -> Any:
 def any_of(patterns: Sequence[str]) -> Any:
     """One program that matches where any of the patterns does; None where that would be too large."""
     try:
-        return re2.compile("|".join(f"(?:{one})" for one in patterns).encode(), _options())
+        program = re2.compile("|".join(f"(?:{one})" for one in patterns).encode(), _options())
     except re2.error:
         return None
+    return program if program.programsize <= MAX_STEPS else None
 
 
 def problem(pattern: str) -> str | None:

@@ -52,8 +52,6 @@ class Checker:
             value = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             return (_no_json(text, error),)
-        except UnicodeEncodeError:
-            return (SchemaError("", "is not JSON: it holds half of a surrogate pair"),)
         if self._validator.is_valid(value):
             return ()
         if len(text) > _DETAILED or self._reach.ways ** min(_depth(value), 8) > _MOST_WAYS:
