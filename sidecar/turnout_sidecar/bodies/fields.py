@@ -94,7 +94,6 @@ _INNER: dict[str, Field] = {
 _TOOL: dict[str, Field] = {
     "allowed_tools": Field(bare=True),
     "tool_names": Field(bare=True),
-    "headers": Field(inside="headers"),
     "authorization": _TEXT,
     "authorization_token": _TEXT,
     "function": Field(inside="tool"),
@@ -187,7 +186,7 @@ def _rows(where: Where, endpoint: str = "") -> list[Skip]:
 
 INNER: Final[Fields] = _with(_INNER, _rows("inner"))
 _IMAGE: Final = {**INNER, "url": _URL}
-_SERVER: Final[Fields] = _with({**INNER, **_TOOL}, _rows("server"))
+_SERVER: Final[Fields] = _with({**INNER, **_TOOL, "headers": Field(inside="headers")}, _rows("server"))
 _SEALED: Final[Fields] = _with({**INNER, "data": _TEXT}, _rows("sealed"))
 INSIDE: Final[Mapping[str, Fields]] = {
     "inner": INNER,
