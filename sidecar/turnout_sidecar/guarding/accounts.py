@@ -7,11 +7,10 @@ Rules: IBANs in blocks of four, with spaces or hyphens, or in one piece; a lower
 """
 
 import re
-from collections.abc import Iterator
 
 from turnout_sidecar.guarding.checksums import base58check, bech32, mod97
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.page import Page
+from turnout_sidecar.guarding.page import Page, Words
 
 _REGISTRY = (
     "AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 DE:22 DJ:27 "
@@ -35,28 +34,13 @@ _SOLANA_LENGTHS = range(32, 45)
 _MONERO_LENGTH = 95
 _MONERO = re.compile(r"[48][0-9AB][1-9A-HJ-NP-Za-km-z]{93}")
 _SOLANA = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
-_SOLANA_WORDS = ("solana", " sol ", "wallet", "phantom")
+_SOLANA_WORDS = Words(r"solana|\bsol\b|wallet|phantom|\bspl\b")
 
 
-def ibans(page: Page) -> Iterator[Claim]:
-    """IBANs of the registry's countries."""
-    shape, text = page.shape, page.text
-    at = shape.find(b"aa00")
-    while at >= 0:
-        claim = _iban_at(text, at) if _fresh(text, at) else None
-        if claim:
-            yield claim
-        at = shape.find(b"aa00", claim.end if claim else at + 1)
-
-
-def _fresh(text: str, at: int) -> bool:
-    before = text[at - 1 : at] if at else ""
-    return not (
-        before.isalnum() or before == "_" or (before in {"-", "."} and before and text[at - 2 : at - 1].isalnum())
-    )
-
-
-def _iban_at(text: str, at: int) -> Claim | None:
+def iban_at(text: str, at: int) -> Claim | None:
+    """The IBAN of one of the registry's countries that begins here."""
+    if not _fresh(text, at):
+        return None
     country = text[at : at + 2]
     length = _LENGTHS.get(country.upper())
     found = _BLOCKS.match(text, at) if length else None
@@ -75,12 +59,24 @@ def _iban_at(text: str, at: int) -> Claim | None:
     return Claim(3, at, end, "IBAN", "iban") if mod97(plain) else None
 
 
+def _fresh(text: str, at: int) -> bool:
+    before = text[at - 1 : at] if at else ""
+    return not (
+        before.isalnum() or before == "_" or (before in {"-", "."} and before and text[at - 2 : at - 1].isalnum())
+    )
+
+
 def wallet(page: Page, token: str, start: int) -> Claim | None:
     """The wallet that one long word is."""
-    solana = len(token) in _SOLANA_LENGTHS and page.says(_SOLANA_WORDS, start)
+    solana = len(token) in _SOLANA_LENGTHS and page.near(_SOLANA_WORDS, start)
     if _is_wallet(token) or (solana and not token.isalpha() and _SOLANA.fullmatch(token)):
         return Claim(2, start, start + len(token), "CryptoWallet", "wallet")
     return None
+
+
+def like_wallet(token: str) -> bool:
+    """Whether this has a wallet's form, whatever its checksum: then it is a wallet mistyped, and no key."""
+    return token[0] in "13LMDXA9tT" and (_BASE58.fullmatch(token) or _TRON.fullmatch(token)) is not None
 
 
 def _is_wallet(token: str) -> bool:

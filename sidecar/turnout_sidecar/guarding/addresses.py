@@ -10,14 +10,33 @@ loopback and unspecified addresses are no one's; times are no addresses.
 import re
 from collections.abc import Iterator
 
+import re2
+
 from turnout_sidecar.guarding.findings import SECRET, Claim
-from turnout_sidecar.guarding.page import Page
+from turnout_sidecar.guarding.page import LATIN, Page
 
 _LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-'"
 _LONGEST_LOCAL = 64
 _DOMAIN = re.compile(r"\w(?:[\w-]{0,62})(?:\.\w[\w-]{0,62}){1,8}")
-_AT_WORD = re.compile(r" ?[\[({] ?at ?[\])}] ?")
-_DOT_WORD = re.compile(r"[\w-]{1,63}(?:(?: ?[\[({] ?dot ?[\])}] ?|\.)[\w-]{1,63}){1,6}")
+_AT_WORD = re.compile(
+    r" ?[\[({<] ?(?:at|@|arroba|chiocciola) ?[\])}>] ?|( at | AT |_at_)(?=[\w-]{1,63}(?: dot | DOT |_dot_))",
+    re.IGNORECASE,
+)
+_DOT_WORD = re.compile(
+    r"[\w-]{1,63}(?:(?: ?[\[({<] ?(?:dot|\.|punkt|point|punto) ?[\])}>] ?| dot |\.)[\w-]{1,63}){1,6}", re.IGNORECASE
+)
+_DOT_SAID = re.compile(r"[^\W_]+(?:(?: dot |_dot_|\.)[^\W_]+){1,6}", re.IGNORECASE)
+_LAST_LABEL = re.compile(r"(?<![\w-])[^\W\d_]{2,24}\Z|_dot_[^\W\d_]{2,24}\Z", re.IGNORECASE)
+_MAY_SPELL = re2.compile(
+    rb"(?i)[\[({<] ?(?:at|@|arroba|chiocciola) ?[\])}>]| at [a-z0-9-]+ dot |_at_[a-z0-9-]+_dot_", LATIN
+)
+_DOMAIN_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f:.]{7,45}\]")
+_SPACED_DOMAIN = re.compile(
+    r" ?[A-Za-z0-9-]{2,63}(?: ?\. ?[A-Za-z0-9-]{2,63}){0,2} ?\. ?(?:com|org|net|edu|gov|io|de|fr|uk|es|it|nl|eu"
+    r"|info|co)(?![\w.-]\w)",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r'"\w[^"\n]{0,62}"')
 _URL = re.compile(r"://([^\s/?#@:\"'<>]{0,64}):?([^\s/\"'<>]{0,96})@(?=[\w\[])")
 _URL_LOOSE = re.compile(r"://([^\s/@:\"'<>]{0,64}):([^\s\"'<>@]{1,96})@(?=[\w\[])")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{1,24}$")
@@ -35,27 +54,55 @@ _MAC_PARTS, _IPV6_PARTS = 6, 8
 
 
 def emails(page: Page) -> Iterator[Claim]:
-    """E-mail addresses, written with @ or (at)."""
+    """E-mail addresses, written with @, (at) or in words."""
     text = page.text
     at = text.find("@")
     while at >= 0:
-        start = _local_start(text, at)
-        domain = _DOMAIN.match(text, at + 1) if start < at else None
-        if domain:
-            end = _domain_end(text, at + 1, domain.end())
-            if end:
-                yield Claim(3, start, end, "Email", "email")
+        claim = _email_at(text, at)
+        if claim:
+            yield claim
         at = text.find("@", at + 1)
-    if "at)" in page.lower or "at]" in page.lower or "at }" in page.lower:
-        yield from _spelled(page)
+    if _MAY_SPELL.search(page.raw):
+        yield from _spelled(text)
 
 
-def _spelled(page: Page) -> Iterator[Claim]:
-    for found in _AT_WORD.finditer(page.lower):
+def _email_at(text: str, at: int) -> Claim | None:
+    start = _local_start(text, at)
+    if start == at:
+        start = _quoted_start(text, at) if text[at - 1 : at] == '"' else _spaced_start(text, at)
+        if start == at:
+            return None
+    domain = _DOMAIN.match(text, at + 1)
+    if domain:
+        end = _domain_end(text, at + 1, domain.end())
+        return Claim(3, start, end, "Email", "email") if end else None
+    literal = _DOMAIN_LITERAL.match(text, at + 1)
+    if literal:
+        return Claim(3, start, literal.end(), "Email", "email")
+    spaced = _SPACED_DOMAIN.match(text, at + 1)
+    return Claim(4, start, spaced.end(), "Email", "email-spaced") if spaced else None
+
+
+def _quoted_start(text: str, at: int) -> int:
+    """Where a quoted local part begins, or the place of the @ where there is none."""
+    start = text.rfind('"', max(0, at - _LONGEST_LOCAL - 2), at - 1)
+    return start if start >= 0 and _QUOTED.fullmatch(text, start, at) else at
+
+
+def _spaced_start(text: str, at: int) -> int:
+    """The same where a space stands before the @: only if one stands behind it too and a known ending follows."""
+    if text[at - 1 : at] != " " or not _SPACED_DOMAIN.match(text, at + 1):
+        return at
+    start = _local_start(text, at - 1)
+    return start if start < at - 1 else at
+
+
+def _spelled(text: str) -> Iterator[Claim]:
+    for found in _AT_WORD.finditer(text):
         at = found.start()
-        start = _local_start(page.text, at)
-        domain = _DOT_WORD.match(page.lower, found.end())
-        if domain and start < at and domain[0].rpartition(".")[2].rpartition(" ")[2].isalpha():
+        start = _local_start(text, at)
+        domain = (_DOT_WORD if found[1] is None else _DOT_SAID).match(text, found.end())
+        if domain and start < at and _LAST_LABEL.search(domain[0]):
             yield Claim(4, start, domain.end(), "Email", "email-spelled")
 
 
@@ -90,7 +137,7 @@ def urls(page: Page, entities: frozenset[str]) -> Iterator[Claim]:
         found = _URL.match(text, at) or _URL_LOOSE.match(text, at)
         if found:
             group = 2 if found[2] else 1
-            scheme = _SCHEME.search(page.lower, max(0, at - 24), at)
+            scheme = _SCHEME.search(text[max(0, at - 24) : at].lower())
             web = scheme is None or scheme[0] in _WEB
             if found[group] and not _PLACEHOLDER.match(found[group]) and (group == 2 or len(found[1]) > 7):  # noqa: PLR2004
                 entity = (

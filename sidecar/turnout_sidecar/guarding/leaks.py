@@ -1,100 +1,133 @@
-"""Secrets: private keys, keys of vendors, passwords in assignments and words that look like nothing but a key.
+"""Secrets by what is said of them: private keys, addresses that are secrets, values given to names such as password or api_key.
 
-Four ways, from sure to likely: a PEM block; a word that begins as a vendor's keys do; a value given to a name such as api_key or
-password, if it is random enough; a long random word behind a prefix of its own or near a word such as token or revoke.
+A PEM block speaks for itself. A value given to a name that speaks of a secret is one if it is random enough; a password need not
+be random where it is given in so many words. One linear search finds the names that are given anything at all; only those are
+looked at closely.
 
-Rules: linear (each look is bounded, a private key without an end takes the rest); hashes, ids and version strings are no
-secrets unless a name says so; placeholders such as <token>, ${TOKEN} or changeme are none.
+Rules: linear (each look is bounded, a private key without an end takes the rest); placeholders such as <token>, ${TOKEN} or
+changeme are no secrets, nor are names of fields, hashes, counts or public keys.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from math import log2
 
-from turnout_sidecar.guarding.accounts import wallet
 from turnout_sidecar.guarding.findings import SECRET, Claim
-from turnout_sidecar.guarding.page import Page
-from turnout_sidecar.guarding.vendors import BY_BEGINNING, WITHOUT_BEGINNING
+from turnout_sidecar.guarding.page import Page, Words, linear
+from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_random
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_WORD = re.compile(r"[A-Za-z0-9_\-.~|$]{16,}")
 _HOOKS = re.compile(
-    r"(?:hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/|webhook\.office\.com/)([\w/@\-.]{20,200})"
+    r"(?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/"
+    r"|webhook\.office\.com/|hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/[\w/]{1,60}/key/"
+    r"|hook\.\w{2,4}\.make\.com/"
+    r"|logic\.azure\.com(?::443)?/workflows/|chat\.googleapis\.com/v1/spaces/|open\.feishu\.cn/open-apis/bot/v2/hook/"
+    r"|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=|oapi\.dingtalk\.com/robot/send\?access_token="
+    r"|hooks\.chime\.aws/\w+/)"
+    r"([\w/@\-.?=&%+]{8,300})"
 )
-_NAMES = (
+_PASSWORDS = (
+    r"pass(?:word|wd|code|phrase|wort|ord)?s?|p(?:ass)?wd|pwd|kennwort|passwort|contrase(?:ñ|n)a|clave|senha"
+    r"|mot de passe|mdp"
+    r"|parola(?: d'ordine)?|wachtwoord|l(?:ö|o)senord|adgangskode|salasana|has(?:ł|l)o|heslo|jelsz(?:ó|o)"
+    r"|lozinka|geslo"
+    r"|(?:ş|s)ifre|parool|parole|slapta(?:ž|z)odis|kata sandi|m(?:ậ|a)t kh(?:ẩ|a)u"
+)
+_KEYS = (
+    r"(?:(?:api|access|secret|private|account|shared|signing|encryption|master|license|service|client|app|auth"
+    r"|deploy|storage"
+    r"|webhook|bot|admin|root|user|db|refresh|session|bearer|instrumentation|subscription|primary|secondary)[_\- ]?)?"
+    r"(?:keys?|secrets?|tokens?|credentials?|authorization|auth|bearer|jwt|pin|sig|signature|session ?id"
+    r"|sessionid|cookie)"
+    r"|apikey|x-api-key|schl(?:ü|ue)ssel|llave|chave|cl(?:é|e)|chiave|geheim(?:nis)?|sleutel|nyckel|n(?:ø|o)gle"
+    r"|klucz|jeton|segredo|secreto"
+)
+_MEANS = r"is|was|are|ist|lautet|war|est|es|era|e|é|è|foi|är|er|on|to|=>|:=|[:=]|->|as"
+_NAME = rf"(?:{_PASSWORDS}|{_KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
+_SET = rf"""(?:\\?["'`]?[\])]?[ \t]{{0,4}}(?:=>|:=|->|[:=])[ \t]{{0,4}}|[ \t]+(?:{_MEANS})[ \t]+|[ \t]*[:=]?\n[ \t]*|[ \t]+)"""
+_FOREIGN = Words(
+    r"\x00\z.",
+    "парол|密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|كلمة المرور|كلمة السر|סיסמ|κωδικ|секрет|ключ|токен"
+    "|密钥|金鑰|トークン|पासवर्ड"
+    "|รหัสผ่าน",
+)
+_GIVEN_FOREIGN = re.compile(
+    r"\w{0,4}[ \t]{0,4}(?::|=|-|—|は|是|为|為|=>|это|:=|은|는|הוא|هي"
+    r"|είναι)?[ \t]{0,4}[\"'`«「]?(?P<value>[!-~]{6,96})"
+)
+# every branch begins with a letter that a name begins with; what is given must be long enough to be anything
+_GIVEN_ANYTHING = linear(
+    rf"""(?i){_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z']{{1,12}} )?\\?["'`]?[^\s"'`\\]{{6}}"""
+)
+_BEGIN = re.compile(rf"(?P<name>{_NAME})", re.IGNORECASE)
+_GIVEN = re.compile(
+    rf"""(?P<set>{_SET})(?:(?P<scheme>bearer|basic|token|apikey)[ \t]+)?(?P<quote>\\?["'`]?)(?P<value>[^\s"'`\\]{{6,2048}})""",
+    re.IGNORECASE,
+)
+_PROSE = re.compile(
+    r"""[ \t]+(?:[\w'/\-]{1,16} ){1,6}(?:is|was|ist|lautet|est|es|è|é|är|er|:|=):? ["'`]?(?P<value>[^\s"'`\\]{6,2048})""",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(rf"(?:{_PASSWORDS}|pin\b)", re.IGNORECASE)
+_LOOSE = ("bearer", "authorization", "token", "api", "key", "secret", "x-api-key", "access", "client", "jwt")
+_ANYWHERE = (
+    "passw",
+    "pwd",
+    "passp",
+    "kenn",
     "key",
     "secret",
     "token",
-    "passw",
-    "pwd",
-    "credential",
-    "auth",
-    "bearer",
-    "passphrase",
-    "pin",
-    "sig=",
-    "kennwort",
+    "cred",
+    "apik",
+    "api",
+    "access",
+    "wacht",
+    "contras",
 )
-_NAME = re.compile(
-    r"(?:api|access|secret|private|account|signing|encryption|master|shared ?access|license|service|subscription|client)?[_\- ]?"
-    r"(?:key|secret|token|passwo?r?d?|passwd|pwd|passphrase|credentials?|authorization|auth|bearer|kennwort|passwort)"
-    r"[a-z0-9_\-]{0,24}"
-)
-_GIVEN = re.compile(
-    r"""(?P<set>\\?["'`]?\]?[ \t]{0,4}(?::=|=>|[:=]|\bis\b|\bwas\b|\blautet\b|\best\b|\bes\b)[ \t]{0,4}|[ \t]+)"""
-    r"""(?:(?:bearer|basic|token)[ \t]+)?(?P<quote>\\?["'`]?)(?P<value>[^\s"'`\\]{6,96})""",
-    re.IGNORECASE,
-)
-_PASSWORD = re.compile(r"passw|pwd|passphrase|kennwort")
 _REFERENCE = re.compile(
-    r"<[^>]*>?$|\$?\{|\$\(|\$\w+$|%\w+%$|[*.]+$|\[[^\]]*\]?$|\(|\w+\(|[\w.]+\[|(?:os|process|env|config|settings|self|var|secrets?|vault|data|request|args)\.|x{4,}|\.{3}|"
-    r"(?:your|my|the|some|example|changeme|placeholder|redacted|null|none|true|false|undefined|string|optional|required|https?:)",
+    r"<[^>]*>?$|<[A-Za-z]|\$?\{|\$\(|\$\w+$|%\w+%$|%\{|[*.•]+$|\[[^\]]*\]?$|\(|\w+\(|[\w.]+\[|&\w+;?$"
+    r"|[\w]+(?:\.[a-z_]\w*)+\("
+    r"|(?:os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props"
+    r"|params|user|ctx)\."
+    r"|x{4,}|\.{3}|(?:your|my|the|some|example|changeme|change_me|placeholder|redacted|null|none|true|false"
+    r"|undefined|string|optional"
+    r"|required|https?:|insert|enter|dummy|sample|todo|n/a|not[_-]?set|invalid|incorrect|expired|missing|wrong"
+    r"|hidden|empty)",
     re.IGNORECASE,
 )
-_HEX = re.compile(r"[0-9a-fA-F]{16,}")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,4}|v?\d+(?:[.\-]\d+)*")
-_NEAR = (
-    "secret",
-    "token",
-    "passw",
-    "credential",
-    " key ",
-    " key:",
-    "key is",
-    "keys",
-    "rotate",
-    "revoke",
-    "bearer",
-    "authori",
-    "leaked",
+_NOT_SECRET = re.compile(
+    r"(?:public|primary|foreign|partition|sort|cache|idempotency|row|hash|group|routing|object|storage_|s3"
+    r"|index|unique|dict|map|json"
+    r"|count|max|min|total|num|per|keyboard|monkey|turkey|hotkey|donkey|whiskey|jockey|next|page"
+    r"|pagination|cursor|continuation"
+    r"|stop|pad|eos|bos|unk|mask|sep|cls|special|prompt|completion|input|output|cached|reasoning|used|limit"
+    r"|author|stream|widget)"
+    r"[_\- ]?$",
+    re.IGNORECASE,
 )
-_HASHES = re.compile(
-    r"(?:sha-?\d*|md5|hash|digest|commit|checksum|etag|integrity|fingerprint|trace|revision|build|cursor)\W{0,4}$"
+_NOT_NAME = re.compile(
+    r"(?:[_\-](?:id|ids|name|names|type|count|counts|limit|length|len|size|url|uri|path|file|field|hint|policy"
+    r"|expir\w*|ttl|usage|reset"
+    r"|strength|label|prefix|suffix|hash|digest|version|index|idx|rotation|algorithm|alg|format|error|required"
+    r"|words?)"
+    r"|(?:board|frame|stone|note|pad|ring|izer\w*|(?<!author)ization|ized?|entic\w*|or|ors|word))$"
 )
-_PREFIXED = re.compile(
-    r"([A-Za-z][A-Za-z0-9]{0,11}(?:[_\-.][a-z0-9]{1,8}){0,3})[_\-.]((?:[A-Za-z0-9]|[_\-](?=[A-Za-z0-9])){20,})"
+_WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,1}|v?\d+(?:[.\-:/]\d+)*")
+_WORD_OF_PASSWORDS = re.compile(
+    rf"(?:{_PASSWORDS}|secret|token|text|string|field|input|login|username|email|optional)$", re.IGNORECASE
 )
-_ID_HEADS = (
-    "www http req msg call toolu chatcmpl resp run thread file asst cus ch pi evt sub in prod price acct step batch vs "
-    "org proj user item rs fc img trace span session sess commit build sha sha1 sha256 sha512 md5 cmpl rev ord "
-    "order inv txn tx job task pod node arn id uuid gen ws ses srv app dep deploy i vol ami snap subnet sg eni "
-    "vpc rtb igw release v pm seti si prod ctx ev"
-)
-_IDS = frozenset(_ID_HEADS.split())
 _DIGIT = re.compile(r"\d")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
-_HEX_START = re.compile(r"[0-9a-fA-F]{8}-")
-_SHORTEST = 16
-_PATIENCE = 1024  # names in a row that are given nothing: no text that assigns secrets has so many
-
-
-def entropy(text: str) -> float:
-    """Bits a character, by the text's own frequencies (Shannon)."""
-    length = len(text)
-    return -sum(count / length * log2(count / length) for count in Counter(text).values())
+_SHORTEST, _FEWEST = 16, 6
+_AFTER = linear(
+    r"(?i)[\"'`]?,? (?:as|is|was|ist|est|es|como|als|comme) (?:the |my |your |our |a |his |her |le |la |el "
+    r"|das |mein |mi |mon )?"
+    r"(?:new |root |admin |wifi |login |db |database )?(?:password|passphrase|passcode|pwd|api key|token|secret"
+    r"|passwort|kennwort"
+    r"|contrase(?:ñ|n)a|mot de passe|senha|clave)"
+)
+_BEFORE = re.compile(r"[^\s\"'`,;]{8,64}\Z")
 
 
 def private_keys(page: Page) -> Iterator[Claim]:
@@ -114,100 +147,98 @@ def private_keys(page: Page) -> Iterator[Claim]:
 
 def hooks(page: Page) -> Iterator[Claim]:
     """Addresses that are secrets themselves: whoever has one may post."""
-    if "webhook" in page.lower or "hooks." in page.lower:
-        for found in _HOOKS.finditer(page.text):
-            yield Claim(1, *found.span(1), SECRET, "webhook")
-
-
-def words(page: Page, stretch: str, offset: int) -> Iterator[Claim]:
-    """Keys and wallets among the words of a stretch without white space."""
-    for found in _WORD.finditer(stretch):
-        word, start = found[0], offset + found.start()
-        claim = _vendor(page, word, start) or wallet(page, word.rstrip(".-"), start) or _random(page, word, start)
-        if claim:
-            yield claim
-    if "Q~" in stretch or ":AA" in stretch or "-us" in stretch or ".atlasv1." in stretch or "|" in stretch:
-        for vendor in WITHOUT_BEGINNING:
-            other = vendor.pattern.search(stretch)
-            if other:
-                yield Claim(1, offset + other.start(), offset + other.end(), SECRET, vendor.rule)
-
-
-def _vendor(page: Page, word: str, start: int) -> Claim | None:
-    for vendor in BY_BEGINNING.get(word[:2], ()):
-        found = vendor.pattern.match(page.text, start)
-        if found:
-            return Claim(1, start, found.end(), SECRET, vendor.rule)
-    return None
-
-
-def _random(page: Page, word: str, start: int) -> Claim | None:
-    word = word.rstrip(".-~|$")
-    prefixed = _PREFIXED.fullmatch(word) if "_" in word or "-" in word or "." in word else None
-    if prefixed and not _HEX_START.match(word):
-        head = re.split(r"[_\-.]", prefixed[1].lower())
-        if head[0] not in _IDS and is_random(prefixed[2], least=3.2):
-            return Claim(7, start, start + len(word), SECRET, "prefixed-key")
-    if len(word) < 20 or not page.says(_NEAR, start, 32) or _UUID.fullmatch(word):  # noqa: PLR2004
-        return None
-    if is_random(word, least=3.0) and not _HASHES.search(page.lower, max(0, start - 24), start):
-        return Claim(7, start, start + len(word), SECRET, "random-near-word")
-    return None
-
-
-def is_random(value: str, *, least: float) -> bool:
-    """Whether letters and digits are mixed as no word, name or version is."""
-    digits = sum(map(value.count, "0123456789"))
-    if digits == len(value):
-        return False
-    if not digits:
-        capitals = sum(map(str.isupper, value))
-        return len(value) // 3 < capitals < len(value) and entropy(value) >= least and _HUMPS.search(value) is not None
-    if _WORDY.fullmatch(value) or (value.islower() and not _HEX.fullmatch(value) and digits < len(value) // 10):
-        return False
-    return entropy(value) >= least
+    text = page.text
+    if "://" in text and ("hook" in text or "logic.azure" in text or "chat.googleapis" in text or "/robot/" in text):
+        for found in _HOOKS.finditer(text):
+            if _DIGIT.search(found[1]):
+                yield Claim(1, *found.span(1), SECRET, "webhook")
 
 
 def assigned(page: Page) -> Iterator[Claim]:
     """Values given to names that speak of a secret."""
-    lower = page.lower
-    for name in _NAMES:
-        at = lower.find(name)
-        patience = _PATIENCE
-        while at >= 0 and patience:
-            found = _NAME.match(lower, at)
-            end = found.end() if found else at + len(name)
-            claim = _value(page, at, end) if found else None
-            if claim:
-                yield claim
-                end = claim.end
-            patience = _PATIENCE if claim else patience - 1
-            at = lower.find(name, end)
+    text = page.text
+    taken = 0
+    for found in _GIVEN_ANYTHING.finditer(page.raw):
+        start = found.start()
+        if start < taken:
+            continue
+        claim = _value(page, start)
+        if claim:
+            taken = claim.end
+            yield claim
+    if page.foreign:
+        for end in page.ends(_FOREIGN):
+            other = _GIVEN_FOREIGN.match(text, end)
+            value = _trimmed(other["value"], quoted=False) if other else ""
+            if (
+                other
+                and len(value) >= _FEWEST
+                and not _REFERENCE.match(value)
+                and (_DIGIT.search(value) or _strong(value))
+            ):
+                at = other.start("value")
+                yield Claim(7, at, at + len(value), SECRET, "assigned")
+    for after in _AFTER.finditer(page.raw):
+        word = _BEFORE.search(text, max(0, after.start() - 64), after.start())
+        if word and _strong(word[0]) and not _REFERENCE.match(word[0]):
+            yield Claim(7, *word.span(), SECRET, "assigned")
 
 
-def _value(page: Page, start: int, end: int) -> Claim | None:
-    given = _GIVEN.match(page.text, end)
-    if given is None:
+def _value(page: Page, start: int) -> Claim | None:
+    text = page.text
+    begun = _BEGIN.match(text, start)
+    if begun is None:
         return None
-    loose = not given["set"].strip()
+    name, end = begun[0].lower(), begun.end()
+    if not name.startswith(_ANYWHERE) and start and text[start - 1].isalpha() and text[start].islower():
+        return None
+    if (_NOT_NAME.search(name) and not name.endswith("password")) or _NOT_SECRET.search(
+        text[max(0, start - 14) : start]
+    ):
+        return None
+    password = _PASSWORD.match(name) is not None
+    given = _GIVEN.match(text, end)
+    if given is not None:
+        claim = _judged(page, given, name, start, password=password)
+        if claim is not None:
+            return claim
+    said = _PROSE.match(text, end)
+    if said is None:
+        return None
+    value = _trimmed(said["value"], quoted=False)
+    good = _strong(value) if password else _keylike(value)
+    if len(value) < _FEWEST or not good or _REFERENCE.match(value):
+        return None
+    return Claim(7, said.start("value"), said.start("value") + len(value), SECRET, "assigned")
+
+
+def _judged(page: Page, given: re.Match[str], name: str, start: int, *, password: bool) -> Claim | None:
+    """Whether what a name is given is a secret."""
+    means = given["set"].strip(" \t\n\"'`\\])")
     value = _trimmed(given["value"], quoted=bool(given["quote"]))
-    name = page.lower[start:end]
-    if loose and not (page.text[start - 2 : start] == "--" or name.startswith(("bearer", "authorization", "token"))):
-        loose = _PASSWORD.match(name) is None or not _strong(value)
-        if loose:
-            return None
-    if len(value) < 6 or _REFERENCE.match(value):  # noqa: PLR2004
+    if len(value) < _FEWEST or _REFERENCE.match(value):
         return None
-    if _PASSWORD.match(name):
-        explicit = bool(given["set"].strip(" \t\"'"))
-        good = _strong(value) or (explicit and bool(_DIGIT.search(value) or _HUMPS.search(value)))
-    else:
-        good = _keylike(value)
-    return Claim(7, given.start("value"), given.start("value") + len(value), SECRET, "assigned") if good else None
+    strong = _strong(value)
+    if not means and not given["scheme"] and page.text[max(0, start - 2) : start] != "--":
+        # only a space between: a sentence, unless what follows is no word
+        if not (strong if password else name.startswith(_LOOSE) and _keylike(value)):
+            return None
+    elif password:
+        plain = value.isalpha() and bool(given["quote"]) and means in {"=", ":=", "=>"} and value.islower()
+        if not (strong or _DIGIT.search(value) or _HUMPS.search(value) or plain) or _WORD_OF_PASSWORDS.match(value):
+            return None
+    elif not _keylike(value) or (is_hash(value) and not _says_secret(name)):
+        return None
+    at = given.start("value")
+    return Claim(7, at, at + len(value), SECRET, "assigned")
+
+
+def _says_secret(name: str) -> bool:
+    return not name.startswith(("key", "sig", "session", "cookie")) or "secret" in name
 
 
 def _keylike(value: str) -> bool:
-    if len(value) >= _SHORTEST and is_random(value, least=2.8):
+    if len(value) >= _SHORTEST and (is_random(value, least=2.8) or UUID.fullmatch(value)):
         return True
     return len(value) > 9 and _strong(value) and entropy(value) > 3  # noqa: PLR2004 - shorter ones need more
 
@@ -215,11 +246,11 @@ def _keylike(value: str) -> bool:
 def _trimmed(value: str, *, quoted: bool) -> str:
     if quoted:
         return value
-    for mark in (";", "&", "</", "<"):
+    for mark in (";", "&", "</", "<", ",", "|"):
         at = value.find(mark)
         if at > 5:  # noqa: PLR2004 - a password may begin with one
             value = value[:at]
-    return value.rstrip(",.;)]}>")
+    return value.rstrip(",.;:)]}>»」")
 
 
 def _strong(value: str) -> bool:

@@ -1,22 +1,26 @@
 """Numbers with a meaning: cards, phones, national ids and IPv4 addresses, found in runs of digits.
 
-One pass over the shape finds runs of digits with their separators; at the start of each group of digits the detectors are asked
-in turn, the most specific first, and what one of them takes is passed over.
+What a run of digits could be depends on its shape alone: the shape of a run, with what touches it, is asked once for its
+candidates and the answer kept, since the same few shapes (a date, a card, a price) make up most texts. Only check digits,
+issuers and words around are left for each number itself.
 
-Rules: linear, since a detector looks at a bounded stretch; whoever needs a word before the number says so; a card needs
-its issuer's range, its length and its Luhn digit.
+Rules: linear: a long run is cut into windows, a candidate is a bounded stretch, the plans kept are bounded in number and size
+and hold shapes, never digits; candidates are tried in order, the most specific first, and what one takes is passed over; a card
+needs its issuer's range, its length and its Luhn digit.
 """
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from turnout_sidecar.guarding.checksums import luhn
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE
-from turnout_sidecar.guarding.page import Page
-from turnout_sidecar.guarding.phones import phone_at
+from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, SSN, Identity
+from turnout_sidecar.guarding.page import Page, Words, alone
+from turnout_sidecar.guarding.phones import loose_phones, phone_after_word, sure_phone, sure_phones
 
-RUN = re.compile(rb"[0+(][0 .()\-/\n+]{5,}")
+_RUN = re.compile(rb"[0+(][0 .()\-/\n+]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
 _STARTS = re.compile(rb"(?<![0a])(?:[+(]+0|00|0[ .\-/]0?[0(]|0\.0{1,3}\.0)")
 _SEPARATOR = rb"[ .\-]?\n?"
 _CARDS = (
@@ -24,94 +28,132 @@ _CARDS = (
     re.compile(rb"0000" + _SEPARATOR + rb"000000" + _SEPARATOR + rb"0{4,5}(?![0a])"),
     re.compile(rb"0000(?:" + _SEPARATOR + rb"0000){3}" + _SEPARATOR + rb"000(?![0a])"),
     re.compile(rb"0{12,19}(?![0a])"),
+    re.compile(rb"0(?:[ .\-]0){12,18}(?![0a])"),
+    re.compile(rb"(?:00[ .\-]){6,9}0{1,2}(?![0a])"),
 )
-_CARD_WORDS = (
-    "card",
-    "credit",
-    "debit",
-    "visa",
-    "maestro",
-    "amex",
-    "karte",
-    "carte",
-    "tarjeta",
-    "carta",
-    "kort",
-    "cartão",
-    "cartao",
+_CARD_WORDS = Words(
+    r"card|credit|debit|visa|maestro|amex|karte|carte|tarjeta|carta|kort\b|cart(?:ã|a)o|kaart|karta|kart\b|kredit",
+    r"карт|カード|卡|카드|κάρτ|بطاقة|כרטיס",
 )
 _IPV4 = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}(?![0a_])(?!\.0)")
-_VERSION = re.compile(r"(?:\bv|version|release|firmware|build) ?[:=]?\s?$")
+_VERSION = re.compile(r"(?:\bv|version|release|firmware|build|rev) ?[:=]?\s?$")
 _NUMERIC = sorted((known for known in BY_SHAPE if known[0] == "0"), key=len, reverse=True)
 _SHAPED = re.compile(b"(?:" + b"|".join(re.escape(known.encode()) for known in _NUMERIC) + b")(?![0a])")
+_BY_SHAPE = {shape.encode(): rules for shape, rules in BY_SHAPE.items()}
 _DIGIT = ord("0")
-_PATIENCE = (
-    128  # groups of digits in a row that are nothing: from then on it is a table, where only cards are looked for
-)
-_FEWEST_CARD, _FEWEST_ID, _FEWEST_PHONE = 12, 7, 6
+_WINDOW, _BEHIND = 48, 40
+_FEWEST = 4
 _AMEX, _DINERS, _JCB_OLD = ("34", "37"), ("30", "36", "38", "39"), ("1800", "2131")
 _SIXTEEN = re.compile(
-    r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720|20[0-4])|3(?:52[89]|5[3-8])|6(?:011|4[4-9]|5|2|0|3|7)|81|9792|50|5[678]"
+    r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720|20[0-4])|3(?:52[89]|5[3-8])|6(?:011|4[4-9]|5|2|0|3|7)|81|9792"
+    r"|50|5[678]"
 )
 _BYTE = 256
+_OWN, _ANY = 48, 56
+_SPACES = str.maketrans(dict.fromkeys("\"'_([{=/-", " "))
+_NOT_ID = re.compile(
+    r"(?:ticket|order|invoice|policy|isbn|issn|phone|tel|mobile|cell|fax|account|transaction|batch|sku|tracking"
+    r"|booking|serial|model"
+    r"|timestamp|epoch|amount|total|price|qty|port|line|page|row|step|seed|width|height|size|bytes|offset|\bts"
+    r"|\bms)s?"
+    r"(?: (?:no|nr|number|num|id))?[.]?[\"']?[:=#]?\s?[\"']?(?:[a-z]{1,4}-)?$"
+)
+_NOT_DIGITS = b" .()-/\n+"
+_CARD, _ID, _IPV4_ADDRESS, _SURE_PHONE, _LOOSE_PHONE = range(5)
+
+
+class Candidate(NamedTuple):
+    """What a stretch of a shape could be, as an offset from where the shape begins."""
+
+    start: int
+    end: int
+    kind: int
+    rules: tuple[Identity, ...]
+    rule: str
 
 
 def numbers(page: Page) -> Iterator[Claim]:
     """Cards, national ids that begin with a digit, phones and IPv4 addresses."""
     shape = page.shape
-    for run in RUN.finditer(shape):
+    for run in _RUN.finditer(shape):
         begin, end = run.span()
-        left = run[0].count(b"0")
-        dotted = run[0].count(b".") > 2  # noqa: PLR2004 - an IPv4 address has three
-        if left < _FEWEST_PHONE and not dotted:
-            continue
-        at = begin
-        patience = _PATIENCE
-        while at < end and left >= 4:  # noqa: PLR2004 - the shortest is 1.1.1.1
-            start = _STARTS.search(shape, at, end)
-            if start is None:
-                break
-            begin = start.start()
-            if patience:
-                claim = _number_at(page, begin, left, dotted=dotted)
-                patience = _PATIENCE if claim else patience - 1
-            else:
-                claim = _card_at(page, begin, _CARDS[:1]) if shape[begin] == _DIGIT else None
-            at = claim.end if claim else _next_group(shape, start.end(), end)
-            left -= shape.count(b"0", begin, at)
-            if claim:
-                yield claim
+        taken = begin
+        while begin < end:
+            lead = begin - 2 if begin > 1 else 0
+            stop = end if end - begin <= _WINDOW else begin + _WINDOW + _BEHIND
+            base = lead
+            for candidate in _plan(shape[lead:stop], begin - lead):
+                start = base + candidate.start
+                if start < taken:
+                    continue
+                claim = _checked(page, candidate, start, base + candidate.end)
+                if claim is not None:
+                    taken = claim.end
+                    yield claim
+            begin = end if stop == end else begin + _WINDOW
 
 
-def _next_group(shape: bytes, at: int, end: int) -> int:
-    while at < end and shape[at] == _DIGIT:
-        at += 1
-    return at
+@lru_cache(maxsize=4096)
+def _plan(shape: bytes, lead: int) -> tuple[Candidate, ...]:
+    """What begins in a run of this shape, behind so many characters of lead, in the order to be tried."""
+    if shape.count(b"0", lead) < _FEWEST:
+        return ()
+    found: list[Candidate] = []
+    last = min(len(shape), lead + _WINDOW)
+    begun = _STARTS.search(shape, lead)
+    while begun and begun.start() < last:
+        at = begun.start()
+        found += _candidates(shape, at)
+        at = begun.end()
+        while at < len(shape) and shape[at] == _DIGIT:
+            at += 1
+        begun = _STARTS.search(shape, at)
+    return tuple(found)
 
 
-def _number_at(page: Page, at: int, left: int, *, dotted: bool) -> Claim | None:
-    """What begins here, with so many digits left in the run."""
-    found = None
-    if page.shape[at] == _DIGIT:
-        if left >= _FEWEST_CARD:
-            found = _card_at(page, at)
-        if not found and left >= _FEWEST_ID:
-            found = _identity_at(page, at)
-        if not found and dotted:
-            found = _ipv4_at(page, at)
-    return found or (phone_at(page, at) if left >= _FEWEST_PHONE else None)
+def _candidates(shape: bytes, at: int) -> Iterator[Candidate]:
+    if shape[at] == _DIGIT:
+        seen = set()
+        for pattern in _CARDS:
+            found = pattern.match(shape, at)
+            if found and found.end() not in seen and alone(shape, at, found.end()):
+                seen.add(found.end())
+                yield Candidate(at, found.end(), _CARD, (), "card")
+        yield from _identities(shape, at)
+        found = _IPV4.match(shape, at)
+        if found and _address_stands(shape, at):
+            yield Candidate(at, found.end(), _IPV4_ADDRESS, (), "ipv4")
+    for rule, end in sure_phones(shape, at):
+        yield Candidate(at, end, _SURE_PHONE, (), rule)
+    for end in loose_phones(shape, at):
+        yield Candidate(at, end, _LOOSE_PHONE, (), "phone-after-word")
 
 
-def _card_at(page: Page, at: int, patterns: tuple[re.Pattern[bytes], ...] = _CARDS) -> Claim | None:
-    for pattern in patterns:
-        found = pattern.match(page.shape, at)
-        if found is None:
-            continue
+def _identities(shape: bytes, at: int) -> Iterator[Candidate]:
+    found = _SHAPED.match(shape, at)
+    while found:
         end = found.end()
-        digits = "".join(filter(str.isdecimal, page.text[at:end]))
-        if luhn(digits) and page.alone(at, end) and _issued(page, digits, at):
-            return Claim(4, at, end, "CreditCard", "card")
-    return None
+        if alone(shape, at, end):
+            yield Candidate(at, end, _ID, _BY_SHAPE[found[0]], "id")
+        end -= 1
+        while end > at and shape[end] in b"0a":
+            end -= 1
+        found = _SHAPED.match(shape, at, end) if end > at else None
+
+
+def _checked(page: Page, candidate: Candidate, start: int, end: int) -> Claim | None:
+    kind = candidate.kind
+    if kind == _LOOSE_PHONE:
+        return phone_after_word(page, start, end)
+    if kind == _ID:
+        return identity_claim(page, start, end, candidate.rules)
+    if kind == _SURE_PHONE:
+        return sure_phone(page, candidate.rule, start, end)
+    if kind == _CARD:
+        digits = page.raw[start:end].translate(None, _NOT_DIGITS).decode()
+        good = luhn(digits) and _issued(page, digits, start)
+        return Claim(4, start, end, "CreditCard", "card") if good else None
+    return _address(page, start, end)
 
 
 def _issued(page: Page, digits: str, at: int) -> bool:
@@ -124,56 +166,51 @@ def _issued(page: Page, digits: str, at: int) -> bool:
         return digits.startswith(_DINERS)
     if length in {13, 19}:
         return digits[0] == "4" or (length == 19 and digits[0] == "6")  # noqa: PLR2004
-    return digits.startswith(("50", "56", "57", "58", "6")) or page.says(_CARD_WORDS, at)
+    return length > 11 and (digits.startswith(("50", "56", "57", "58", "6")) or page.near(_CARD_WORDS, at))  # noqa: PLR2004
 
 
-def _identity_at(page: Page, at: int) -> Claim | None:
-    shape = page.shape
-    found = _SHAPED.match(shape, at)
-    while found:
-        end = found.end()
-        claim = identity_claim(page, at, end) if page.alone(at, end) else None
-        if claim:
-            return claim
-        end -= 1
-        while end > at and shape[end] in b"0a":
-            end -= 1
-        found = _SHAPED.match(shape, at, end) if end - at >= _FEWEST_ID else None
-    return None
-
-
-def identity_claim(page: Page, start: int, end: int) -> Claim | None:
-    """A national id of exactly this stretch, whose shape some country uses."""
+def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]) -> Claim | None:
+    """A national id of exactly this stretch, whose shape these rules use."""
     raw = page.text[start:end]
     value = "".join(filter(str.isalnum, raw)).upper()
     if not value.isascii():
         return None
-    upper = raw == raw.upper()
-    spoken: bool | None = None
-    for identity in BY_SHAPE[page.shape[start:end].decode()]:
+    upper = raw.isupper() or raw == raw.upper()
+    before = ""
+    for identity in rules:
         if not identity.check(value):
             continue
-        if not (identity.sure and upper) and not page.says(identity.words, start):
-            spoken = page.says(ANY_ID, start) if spoken is None else spoken
-            if not spoken:
+        if identity.sure and upper:
+            if value.isdecimal() and identity is not SSN and _NOT_ID.search(page.before(start, 32)):
+                continue
+        else:
+            before = before or page.before(start).translate(_SPACES)
+            if not _said(page, identity, before, start):
                 continue
         return Claim(4, start, end, "NationalId", identity.rule)
     return None
 
 
-def _ipv4_at(page: Page, at: int) -> Claim | None:
-    found = _IPV4.match(page.shape, at)
-    if found is None:
-        return None
-    end = found.end()
+def _said(page: Page, identity: Identity, before: str, start: int) -> bool:
+    """Whether the words before a number speak of such a number."""
+    if _NOT_ID.search(before):
+        return False
+    near = before[-_OWN:] if identity.weak else before
+    for word in identity.words:
+        if word in near:
+            return True
+    return not identity.weak and page.near(ANY_ID, start, _ANY)
+
+
+def _address(page: Page, at: int, end: int) -> Claim | None:
     parts = page.text[at:end].split(".")
-    if any(int(part) >= _BYTE or (len(part) > 1 and part[0] == "0") for part in parts) or not _stands(page, at):
+    if any(int(part) >= _BYTE or (len(part) > 1 and part[0] == "0") for part in parts):
         return None
-    if parts[0] in {"0", "127", "255"} or _VERSION.search(page.lower, max(0, at - 12), at):
+    if parts[0] in {"0", "127", "255"} or _VERSION.search(page.before(at, 12)):
         return None
     return Claim(4, at, end, "IPAddress", "ipv4")
 
 
-def _stands(page: Page, at: int) -> bool:
-    before = page.shape[at - 1 : at]
-    return before not in {b"0", b"a", b"_"} and page.shape[at - 2 : at] not in {b"0.", b"a.", b"0-"}
+def _address_stands(shape: bytes, at: int) -> bool:
+    before = shape[at - 1 : at]
+    return before not in {b"0", b"a", b"_"} and shape[at - 2 : at] not in {b"0.", b"a.", b"0-"}

@@ -1,72 +1,103 @@
-"""A text made ready for detectors: its plain form, its shape and the words before a place.
+"""A text made ready for detectors: its bytes, its shape and the words before a place.
 
-The shape is the text with each digit written 0 and each letter written a, one byte a character: shapes are searched for with
-bytes.find and short patterns, at a small part of what patterns over the text itself would cost.
+The raw form has one byte a character (what Latin-1 does not know is written ?), so that linear searches of RE2 over it speak of
+places in the text. The shape is the raw form with each digit written 0 and each letter written a: what looks alike is the same
+key, and what is said of one date, card or version holds for all.
 
-Rules: the shape is as long as the text; letters outside Latin-1 are written ?, which is no letter: a number beside them counts as
-standing alone.
+Rules: raw form and shape are as long as the text; letters outside Latin-1 are no letters in the shape: a number beside them counts
+as standing alone. Words of other scripts are looked for in the text itself, and only where there are any.
 """
 
+import re
+from bisect import bisect_right
+
+import re2
+
+LATIN = re2.Options()
+LATIN.encoding = re2.Options.Encoding.LATIN1
+LATIN.log_errors = False
+
 _DIGITS = b"0123456789"
-_LATIN = 0xC0
+_HIGH = 0xC0
 _SHAPES = bytes.maketrans(
     bytes(range(256)),
     bytes(
         48
         if code in _DIGITS
         else 97
-        if (chr(code).isascii() and chr(code).isalpha()) or (code >= _LATIN and code not in {0xD7, 0xF7})
+        if (chr(code).isascii() and chr(code).isalpha()) or (code >= _HIGH and code not in {0xD7, 0xF7})
         else code
         for code in range(256)
     ),
 )
-_WINDOW = 64
-_PATIENCE = 16  # how often words are looked for near a place before the whole text is asked for them
+WINDOW = 64
+
+
+def linear(pattern: str) -> "re2._Regexp":
+    """A pattern of RE2 over raw forms; letters that Latin-1 does not know stand there as ?."""
+    return re2.compile("".join(char if char < "\u0100" else r"\?" for char in pattern).encode("latin-1"), LATIN)
+
+
+class Words:
+    """Words that give what stands after them a meaning: a pattern of RE2, and beginnings in other scripts split by |."""
+
+    __slots__ = ("_latin", "_other")
+
+    def __init__(self, latin: str, other: str = "") -> None:
+        self._latin = linear(f"(?i)(?:{latin})")
+        # both cases are listed, since a pattern that ignores case is searched for far more slowly
+        words = [word for word in other.split("|") if word]
+        words += [word[0].upper() + word[1:] for word in words if word[0].upper() != word[0]]
+        self._other = re.compile("|".join(words)) if words else None
+
+    def ends(self, page: "Page") -> list[int]:
+        """Where such words end, in order."""
+        ends = [found.end() for found in self._latin.finditer(page.raw)]
+        if page.foreign and self._other is not None:
+            ends = sorted(ends + [found.end() for found in self._other.finditer(page.text)])
+        return ends
 
 
 class Page:
     """One text under scan."""
 
-    __slots__ = ("_said", "lower", "shape", "text")
+    __slots__ = ("_ends", "foreign", "raw", "shape", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lower = (text.lower() if text.isascii() else _lowered(text)).replace("\n", " ")
-        self.shape = text.encode("latin-1", "replace").translate(_SHAPES)
-        self._said: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
+        try:
+            self.raw = text.encode("latin-1")
+            self.foreign = False
+        except UnicodeEncodeError:
+            self.raw = text.encode("latin-1", "replace")
+            self.foreign = True
+        self.shape = self.raw.translate(_SHAPES)
+        self._ends: dict[Words, list[int]] = {}
 
     def alone(self, start: int, end: int) -> bool:
         """Whether no letter, digit or joining sign goes on at either side."""
-        shape = self.shape
-        before = shape[start - 1] if start else 32
-        if before in b"0a_":
-            return False
-        # 'card-4111' and 'id/4111' are neighbours, 'be91-5003' and '3.1415' are one word
-        if (
-            before in b".-+"
-            and start > 1
-            and (shape[start - 2] == _DIGIT or (before == _PLUS and shape[start - 2] == _LETTER))
-        ):
-            return False
-        after = shape[end : end + 2]
-        return after[:1] not in _GOES_ON and after not in _JOINED
+        return alone(self.shape, start, end)
 
-    def says(self, words: tuple[str, ...], start: int, window: int = _WINDOW) -> bool:
-        """Whether one of the words stands in the characters before a place; a space in one also means where the text begins."""
-        asked, said = self._said.get(words, (0, words))
-        if asked < _PATIENCE:
-            asked += 1
-            if asked == _PATIENCE:
-                whole = f" {self.lower} "
-                said = tuple(word for word in words if word in whole)
-            self._said[words] = asked, said
-        if not said:
+    def ends(self, words: Words) -> list[int]:
+        """Where such words end, in order; asked of the text once."""
+        ends = self._ends.get(words)
+        if ends is None:
+            ends = self._ends[words] = words.ends(self)
+        return ends
+
+    def near(self, words: Words, start: int, window: int = WINDOW) -> bool:
+        """Whether one of the words ends in the characters before a place."""
+        ends = self.ends(words)
+        if not ends:
             return False
-        before = self.lower[start - window : start] if start > window else " " + self.lower[:start]
-        for word in said:  # noqa: SIM110 - any() costs twice as much here, and this is asked often
-            if word in before:
-                return True
-        return False
+        index = bisect_right(ends, start)
+        return index > 0 and ends[index - 1] > start - window
+
+    def before(self, start: int, window: int = WINDOW) -> str:
+        """The characters before a place in lower case, on one line; a space where the text begins."""
+        if start > window:
+            return self.text[start - window : start].lower().replace("\n", " ")
+        return " " + self.text[:start].lower().replace("\n", " ")
 
 
 _GOES_ON = {b"0", b"a", b"_"}
@@ -74,7 +105,17 @@ _JOINED = {b"-0", b"-a", b".0", b"/0"}
 _DIGIT, _LETTER, _PLUS = b"0a+"
 
 
-def _lowered(text: str) -> str:
-    """Lower case with the same length, which str.lower does not promise."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+def alone(shape: bytes, start: int, end: int) -> bool:
+    """Whether in this shape no letter, digit or joining sign goes on at either side."""
+    before = shape[start - 1] if start else 32
+    if before in b"0a_":
+        return False
+    # 'card-4111' and 'id/4111' are neighbours, 'be91-5003' and '3.1415' are one word
+    if (
+        before in b".-+"
+        and start > 1
+        and (shape[start - 2] == _DIGIT or (before == _PLUS and shape[start - 2] == _LETTER))
+    ):
+        return False
+    after = shape[end : end + 2]
+    return after[:1] not in _GOES_ON and after not in _JOINED

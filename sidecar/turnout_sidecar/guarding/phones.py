@@ -3,69 +3,106 @@
 With a country code, in the North American form, with an area code in brackets or with a leading zero in three groups or more, a
 number speaks for itself. Any other run of digits is a phone number only behind a word that says so (call, mobile, Telefon ...).
 
-Rules: seven to fifteen digits (E.164), six behind a word; dates, times, versions, amounts and ISBNs are none.
+Rules: seven to fifteen digits (E.164), six behind a word; dates, times, versions, amounts and ISBNs are none. What depends on the
+shape alone is told of the shape (`sure_phones`, `loose_phones`), the rest of the number.
 """
 
 import re
+from collections.abc import Iterator
 
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.page import Page
+from turnout_sidecar.guarding.page import Page, Words
 
 _SURE = (
     ("phone-international", re.compile(rb"\+0(?:[ .\-/]?[ (]?\(?0\)?){6,14}(?!0)")),
     ("phone-international", re.compile(rb"000?[ .\-]0{1,3}(?:[ .\-]0{2,4}){2,4}(?!0)")),
-    ("phone-national", re.compile(rb"(?:0[ .\-])?(?:\(000\)[ \-]?|000[.\-])000[.\- ]0000(?!0)")),
-    ("phone-national", re.compile(rb"000 000 0000(?!0)")),
-    ("phone-national", re.compile(rb"\(0{2,5}\)[ \-]?0{2,4}(?:[ \-]?0{2,4}){1,3}(?!0)")),
+    ("phone-national", re.compile(rb"(?:0[ .\-])?(?:\(000\)[ \-]?|000[.\-/])000[.\- ]0000(?!0)")),
+    ("phone-national", re.compile(rb"000 000[ \-]0000(?!0)")),
+    ("phone-national", re.compile(rb"\(0{2,5}\)[ \-]?0{2,5}(?:[ \-]?0{2,4}){1,3}(?!0)")),
     ("phone-national", re.compile(rb"0{2,5}(?:[ .\-/]0{2,4}){2,4}(?!0)")),
+    ("phone-trunk", re.compile(rb"0{3,5}[ /]0{5,8}(?!0)")),
+    ("phone-mobile", re.compile(rb"(?:000[ \-]0000[ \-]0000|00 00000-0000)(?!0)")),
 )
 _BEGUN = {
-    sign: tuple(_SURE[index] for index in indices) for sign, indices in ((43, (0,)), (40, (2, 4)), (48, (1, 2, 3, 5)))
+    sign: tuple(_SURE[index] for index in indices)
+    for sign, indices in ((43, (0,)), (40, (2, 4)), (48, (1, 2, 3, 5, 6, 7)))
 }
-_LOOSE = re.compile(rb"(?:\(0{1,5}+\)[ .\-/]?)?0{1,12}+(?:[ .\-/]{1,2}+0{1,8}+){0,5}+(?!0)")
-_SAID = (
-    "phone|call| tel.| tel:| tel |(tel|'tel|>tel|mobile|mobil:|mobil |cell|fax|desk|whatsapp|sms| text me|"
-    " text us|message to|messages to|registered|telef|téléph|teléf|teleph|handy|rufnummer|joignable|portable|"
-    "móvil|movil|celular|llam|numero di tel|puhelin|tlf| gsm|contact n|dial |ring me|reach me|reach us|reach you|"
-    "hotline|my number|电话|電話|手机|телефон|τηλ|전화"
+_LOOSE = re.compile(rb"\+?(?:\(0{1,5}+\)[ .\-/]?)?0{1,12}+(?:[ .\-/]{1,2}+0{1,8}+){0,5}+(?!0)")
+_SAID = Words(
+    r"phone|\bcall|\btel\b|\btel\.|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|\bsms\b|\btext (?:me|us)"
+    r"|messages? to|registered"
+    r"|telef|t(?:é|e)l(?:é|e)ph|\bt(?:é|e)l\b|teléf|teleph|\bhandy|rufnummer|durchwahl|joignable|portable|m(?:ó"
+    r"|o)vil|celular|\bllam"
+    r"|numero di tel|cellulare|puhelin|\btlf|\bgsm\b|contact (?:n|us|at|is|me)|\bcontact:|(?:can|to|please"
+    r"|or) text\b|\bdial\b|\bring (?:me|us)|reach (?:me"
+    r"|us|you|him|her|them)"
+    r"|hotline|helpline|(?:my|your|his|her|our|their|new|old|work|home|office|emergency|direct|contact|landline"
+    r"|callback) number"
+    r"|telegram|signal|viber|landline|voicemail|pager|extension|mob\b|mob\.|\bph\b|\bph[.:]|\bt:|\bm:|\bp:"
+    r"|anruf|erreichbar|appel"
+    r"|num(?:é|e)ro|chiam|ligar|ligue|telem(?:ó|o)vel|bellen|\bbel\b|mobiel|ringa|mobilnummer|nummer (?:är|er"
+    r"|ist)|zadzwo|telefon"
+    r"|kom(?:ó|o)rk|volej|zavol|h(?:í|i)vj|sun(?:ă|a)|nazov|pozov|ara(?:y|d)|cep\b|hubungi|nomor|callback"
+    r"|contacto|s(?:í|i)mi",
+    r"电话|電話|手机|手機|联系|телефон|моб|звон|тел\.|τηλ|κινητ|전화|휴대폰|연락처|携帯|هاتف|جوال|اتصل|טלפון"
+    r"|נייד|โทร|फ़ोन|मोबाइल|điện thoại",
 )
-_WORDS = tuple(_SAID.split("|"))
-_EXT_WORD = re.compile(r" ?(?:x|ext\.?|extn\.?) ?\d{1,5}(?!\w)")
+_EXT_WORD = re.compile(r",? ?;?(?:x|ext\.?|extn\.?|ext=|extension|durchwahl|poste|#) ?\d{1,6}(?!\w)", re.IGNORECASE)
 _NOT_PHONE = re.compile(
-    r"(?:isbn|issn|version|order|invoice|ticket|policy|tracking|\bid|build|ref|code|card)\W{0,3}(?:\w{1,6}\W{0,2})?$"
+    r"(?:isbn|issn|version|order|invoice|ticket|policy|tracking|\bid|build|ref|code|card|account|serial|zip"
+    r"|postal|iban|lat|lon|lng"
+    r"|amount|total|price|usd|eur|\$|€|£|year|rfc|port|pin|model|part|batch|sku|row|line"
+    r"|page)\W{0,3}(?:\w{1,6}\W{0,2})?$"
 )
-_DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]\d[-./ ][01]\d[-./ ](?:19|20)\d\d")
-_FEWEST, _MOST = 7, 15
+_DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
+_FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
+_NEAR = 40
+_NORTH_AMERICAN = re.compile(r"(?:\(\d{3}\)|\d{3})[ .\-/]?\d{3}[ .\-]\d{4}")
 
 
-def phone_at(page: Page, at: int) -> Claim | None:
-    """A phone number that begins here, if one does."""
-    if _mid_word(page, at):
+def sure_phones(shape: bytes, at: int) -> Iterator[tuple[str, int]]:
+    """By what rule a shape that begins here could be a phone number that speaks for itself, and where it would end."""
+    if _mid_word(shape, at):
+        return
+    for rule, pattern in _BEGUN[shape[at]]:
+        found = pattern.match(shape, at)
+        if found:
+            yield rule, found.end()
+
+
+def loose_phones(shape: bytes, at: int) -> Iterator[int]:
+    """Where a phone number would end that begins here and needs a word before it."""
+    if _mid_word(shape, at):
+        return
+    found = _LOOSE.match(shape, at)
+    if found and _FEWEST_SAID <= found[0].count(b"0") <= _MOST:
+        yield found.end()
+
+
+def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
+    """The phone number in this stretch, if its digits can be one."""
+    return _claim(page, at, end, rule) if _plausible(page, rule, at, end) else None
+
+
+def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
+    """The phone number in this stretch, if a word before it says so."""
+    if not page.near(_SAID, at, _NEAR) or _goes_on(page, end) or _DATE.match(page.text, at):
         return None
-    for rule, pattern in _BEGUN[page.shape[at]]:
-        found = pattern.match(page.shape, at)
-        if found and _plausible(page, rule, at, found.end()):
-            return _claim(page, at, found.end(), rule)
-    found = _LOOSE.match(page.shape, at)
-    if found is None or not 6 <= found[0].count(b"0") <= _MOST or _goes_on(page, found.end()):  # noqa: PLR2004
-        return None
-    if (
-        not page.says(_WORDS, at, 40)
-        or _DATE.match(page.text, at)
-        or _NOT_PHONE.search(page.lower, max(0, at - 24), at)
-    ):
-        return None
-    return _claim(page, at, found.end(), "phone-after-word")
+    return None if _NOT_PHONE.search(page.before(at, 24)) else _claim(page, at, end, "phone-after-word")
 
 
 def _claim(page: Page, at: int, end: int, rule: str) -> Claim:
-    extension = _EXT_WORD.match(page.lower, end)
-    return Claim(6, at, extension.end() if extension else end, "Phone", rule)
+    if page.shape[end : end + 1] in _MAY_EXTEND:
+        extension = _EXT_WORD.match(page.text, end)
+        end = extension.end() if extension else end
+    return Claim(6, at, end, "Phone", rule)
 
 
-def _mid_word(page: Page, at: int) -> bool:
-    shape = page.shape
-    before = shape[at - 1 : at]
+_MAY_EXTEND = {b" ", b",", b";", b"a", b"#"}
+
+
+def _mid_word(shape: bytes, at: int) -> bool:
+    before = shape[at - 1 : at] if at else b""
     if before in {b"0", b"a", b"_"}:
         return True
     return before in {b".", b"-", b"/", b"+", b"$"} and (before == b"$" or shape[at - 2 : at - 1] in {b"0", b"a"})
@@ -74,24 +111,25 @@ def _mid_word(page: Page, at: int) -> bool:
 def _goes_on(page: Page, end: int) -> bool:
     after = page.shape[end : end + 2]
     if after[:1] in {b"a", b"0", b"_"}:
-        return _EXT_WORD.match(page.lower, end) is None
+        return _EXT_WORD.match(page.text, end) is None
     return after in {b"-0", b"-a", b".0", b"/0", b":0"}
 
 
 def _plausible(page: Page, rule: str, at: int, end: int) -> bool:
     text = page.text[at:end]
-    digits = "".join(filter(str.isdecimal, text))
+    digits = page.raw[at:end].translate(None, b" .()-/\n+").decode()
     if not _FEWEST <= len(digits) <= _MOST or _goes_on(page, end):
         return False
     if rule == "phone-international":
         return text[0] == "+" or digits.startswith("00")
     if text[0] == "(":
         return True
+    if rule == "phone-trunk":
+        return digits[0] == "0" and digits[1] != "0" and len(digits) in {10, 11, 12}
+    if rule == "phone-mobile":
+        return (digits[0] == "1" and digits[1] in "3456789") or (text[2] == " " and digits[2] == "9")
     if len(digits) == 10 and digits[0] in "23456789" and _NORTH_AMERICAN.fullmatch(text):  # noqa: PLR2004
         return " " not in text or digits[3] in "23456789"
     if len(digits) == 11 and digits[0] == "1" and _NORTH_AMERICAN.fullmatch(text[2:]):  # noqa: PLR2004
         return True
     return digits[0] == "0" and len(digits) in {9, 10, 11} and not _DATE.match(text)
-
-
-_NORTH_AMERICAN = re.compile(r"(?:\(\d{3}\)|\d{3})[ .\-]?\d{3}[ .\-]\d{4}")

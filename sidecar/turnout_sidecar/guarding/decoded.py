@@ -1,0 +1,88 @@
+"""What long words decode to: base64 (also url-safe, without padding, wrapped over lines) and hexadecimal, two deep.
+
+A value that was wrapped into base64 leaves the network as readable as it went in. Words that could hold text are decoded and
+scanned; where something is found the whole word is claimed, since no part of it stands for the value alone.
+
+Rules: the first bytes decide cheaply whether a word holds text at all: keys, hashes and pictures fall out there; at most 64 KiB of
+each word are decoded.
+"""
+
+import binascii
+import re
+from collections.abc import Iterator
+
+import re2
+
+from turnout_sidecar.guarding.page import LATIN, Page
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
+_WRAPPED = re2.compile(
+    rb"[A-Za-z0-9+/_\-]{16,}(?:[ \t]{0,4}\r?\n[ \t>]{0,8}[A-Za-z0-9+/_\-]{4,})+={0,2}"
+    rb"|[A-Za-z0-9+/_\-]{40,}(?:[ \t]{1,4}[A-Za-z0-9+/_\-]{16,})+={0,2}",
+    LATIN,
+)
+_LOGIN = re.compile(r"[\w.@+\-]{2,64}:([!-~]{6,64})")
+_BREAKS = re.compile(r"[ \t\r\n>]+")
+_URL_SAFE = str.maketrans("-_", "+/")
+_LONGEST = 65_536
+# what the first six bits of a printable character of ASCII can be
+_BEGINS = frozenset("IJKLMNOPQRSTUVWXYZabcdef")
+_BEGINS_HEX = frozenset("234567")
+_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){10,})")
+
+
+def inner_texts(stretch: str) -> Iterator[tuple[int, int, str]]:
+    """What the words of a stretch without white space decode to, and where they stand."""
+    for found in _BASE64.finditer(stretch):
+        word = found[0]
+        text = text_of(word)
+        if text is not None:
+            yield found.start(), found.end(), text
+
+
+def wrapped_texts(page: Page) -> Iterator[tuple[int, int, str]]:
+    """The same for words that are wrapped over lines."""
+    if b"\n" not in page.raw and b" " not in page.raw:
+        return
+    for found in _WRAPPED.finditer(page.raw):
+        start, end = found.span()
+        text = text_of(_BREAKS.sub("", page.text[start:end]))
+        if text is not None:
+            yield start, end, text
+
+
+def is_login(inner: str) -> bool:
+    """Whether this is a name and a password as HTTP's basic authentication joins them."""
+    found = _LOGIN.fullmatch(inner)
+    return found is not None and any(map(str.isdecimal, found[1])) and not found[1].isdecimal()
+
+
+def text_of(word: str) -> str | None:
+    """What a word says in base64 or hexadecimal, if that is text."""
+    if word[0] in _BEGINS and word[4] in _BEGINS and word[8] in _BEGINS and word[12] in _BEGINS:
+        return _base64_text(word)
+    if word[0] in _BEGINS_HEX and word[2] in _BEGINS_HEX and word[4] in _BEGINS_HEX:
+        found = _HEX.fullmatch(word)
+        return _text(bytes.fromhex(found[1][: 2 * _LONGEST])) if found else None
+    if word.startswith("0x"):
+        return text_of(word[2:]) if len(word) > 20 else None  # noqa: PLR2004 - ten characters
+    return None
+
+
+def _base64_text(word: str) -> str | None:
+    word = word.rstrip("=").translate(_URL_SAFE)[: _LONGEST * 4 // 3]
+    try:
+        if not _is_text(binascii.a2b_base64(word[:16])):
+            return None
+        left = len(word) % 4
+        return _text(binascii.a2b_base64(word[:-1] if left == 1 else word + "=" * (-left % 4)))
+    except binascii.Error:
+        return None
+
+
+def _text(raw: bytes) -> str | None:
+    return raw.decode(errors="replace") if _is_text(raw[:16]) else None
+
+
+def _is_text(raw: bytes) -> bool:
+    return raw.isascii() and raw.translate(None, b"\t\n\r").decode().isprintable()

@@ -1,0 +1,55 @@
+"""How random a word looks: what tells a key from a name, a version, a hash or a word of a language.
+
+Rules: pure; entropy is Shannon's over the word's own characters; a hash or an id in its usual form is random too, and told apart
+by its form.
+"""
+
+import re
+from collections import Counter
+from math import log2
+
+UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_HEX = re.compile(r"[0-9a-fA-F]{16,}")
+_HASH = re.compile(
+    r"(?:sha\d{1,3}[:\-])?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})"
+)
+_WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,4}|v?\d+(?:[.\-]\d+)*")
+_HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
+_NUMBER = re.compile(r"\d+")
+_LONG_WORD = re.compile(r"[a-z]{6}|[A-Z][a-z]{4}")
+
+
+def entropy(text: str) -> float:
+    """Bits a character, by the text's own frequencies (Shannon)."""
+    length = len(text)
+    return -sum(count / length * log2(count / length) for count in Counter(text).values())
+
+
+def is_hash(value: str) -> bool:
+    """Whether this has the form of a digest or a UUID, which names a thing rather than opens one."""
+    return _HASH.fullmatch(value) is not None or UUID.fullmatch(value) is not None
+
+
+def is_random(value: str, *, least: float) -> bool:
+    """Whether letters and digits are mixed as no word, name or version is."""
+    digits = sum(map(value.count, "0123456789"))
+    if digits == len(value):
+        return False
+    if not digits:
+        capitals = sum(map(str.isupper, value))
+        return len(value) // 3 < capitals < len(value) and entropy(value) >= least and _HUMPS.search(value) is not None
+    if _WORDY.fullmatch(value) or (value.islower() and not _HEX.fullmatch(value) and digits < len(value) // 10):
+        return False
+    return entropy(value) >= least
+
+
+def is_key(value: str) -> bool:
+    """Whether a word is so mixed that it speaks for itself: capitals, small letters and digits all through, and no words in it."""
+    digits = sum(map(value.count, "0123456789"))
+    if digits < 3 or digits * 3 > len(value) * 2 or value.islower() or value.isupper():  # noqa: PLR2004
+        return False
+    small = sum(map(str.islower, value))
+    if small < len(value) // 8 or len(value) - small - digits < len(value) // 8:
+        return False
+    groups = len(_NUMBER.findall(value))
+    return groups > 1 and len(_LONG_WORD.findall(value)) * 16 < len(value) and entropy(value) > 3.6  # noqa: PLR2004

@@ -1,0 +1,133 @@
+"""Long words that look like nothing but a key, and wallets: what no name introduces and no vendor's prefix marks.
+
+A word is taken for a key if it stands near a word such as token or revoke (or the name of a service) and is random, or behind a
+prefix of its own (acme_live_...) if the rest is random. A random word that nothing speaks of is none: digests, cursors and order
+numbers look the same.
+
+Rules: each word is looked at once; what names a thing (hashes, UUIDs, ids behind known prefixes, words in a path) is no key unless
+it is said to be one.
+"""
+
+import re
+from collections.abc import Iterator
+
+from turnout_sidecar.guarding.accounts import like_wallet, wallet
+from turnout_sidecar.guarding.findings import SECRET, Claim
+from turnout_sidecar.guarding.page import Page, Words
+from turnout_sidecar.guarding.randomness import UUID, is_hash, is_key, is_random
+
+_WORD = re.compile(r"[A-Za-z0-9_\-.~|$+/=]{16,}")
+_PART = re.compile(r"[A-Za-z0-9_\-.~|$]{16,}")
+_NEAR = Words(
+    r"secrets?\b|tokens?\b|passw|passphrase|credential|\bkeys?\b|api[ _\-]?key|rotate|revoke|\bbearer"
+    r"|authori[sz]|leaked|compromised"
+    r"|geheim|schl(?:ü|ue)ssel|jeton|\bcl(?:é|e)s?\b|chave|llave|\bclave|zugangsdaten|\bpat\b|\bsecret"
+    r"|datadog|heroku|algolia|cloudflare|fastly|\bokta|auth0|mixpanel|amplitude|pagerduty|opsgenie|bugsnag"
+    r"|rollbar|mapbox|shodan"
+    r"|virustotal|newrelic|new relic|splunk|sumo ?logic|zendesk|freshdesk|bitly|alchemy|infura|etherscan"
+    r"|moralis|quicknode"
+    r"|coinbase|binance|kraken|bitfinex|kucoin|adyen|worldpay|klarna|cohere|mistral|together\.?ai|stability"
+    r"|assemblyai|deepgram"
+    r"|elevenlabs|wandb|weights ?& ?biases|azure|snowflake|looker|jfrog|artifactory|sonatype|travis|circleci"
+    r"|jenkins|teamcity"
+    r"|twitter|linkedin|facebook|instagram|tiktok|yelp|finnhub|polygon\.io|alphavantage|openweather|twitch"
+    r"|spotify|trello|asana"
+    r"|vultr|linode|hetzner|scaleway|messagebird|vonage|nexmo|plivo|postmark|sparkpost|mandrill|kubeconfig"
+    r"|\.netrc|dockerconfig",
+    r"секрет|ключ|токен|密钥|金鑰|令牌|キー|トークン|키|토큰|مفتاح|κλειδ|מפתח",
+)
+_NAMES = re.compile(
+    r"(?:sha-?\d*|md5|hash|digest|commit|checksum|etag|integrity|fingerprint|trace\w*|span\w*|revision|build"
+    r"|cursor|\w*[^s]id|uuid|ulid"
+    r"|ref|version|tree|parent|nonce|object|image|layer|blob|base64,|request|run|job|v=|key ?id)[\"']?[^\w@]{1,4}$"
+)
+_PREFIXED = re.compile(
+    r"([A-Za-z][A-Za-z0-9]{0,11}(?:[_\-.][a-z0-9]{1,8}){0,3})[_\-.]((?:[A-Za-z0-9]|[_\-](?=[A-Za-z0-9])){20,})"
+)
+_ID_HEADS = (
+    "www http req msg call toolu chatcmpl resp run thread file asst cus ch pi evt sub in prod price acct step batch vs "
+    "org proj user item rs fc img trace span session sess commit build sha sha1 sha256 sha384 sha512 md5 cmpl rev ord "
+    "order inv txn tx job task pod node arn id uuid gen ws ses srv app dep deploy i vol ami snap subnet sg eni "
+    "vpc rtb igw release v pm seti si ctx ev conv doc tenant customer event request response message upload blob "
+    "chunk layer image main vendor runtime polyfills index bundle style styles assets static fig table section page "
+    "slide frame node device serial part sku lot case ticket rgn usr cust pay card ba src re tr po ii il plan"
+)
+_IDS = frozenset(_ID_HEADS.split())
+_HEX_START = re.compile(r"[0-9a-fA-F]{8}-")
+_JOINTS = re.compile(r"[_\-.]")
+_NEXT_TO, _AROUND = 48, 24
+_FEWEST = 20
+_MAILGUN = re.compile(r"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}")
+_MAILGUN_LENGTH = 50
+_LEAST, _LONGEST = 14, 4096
+
+
+def words(page: Page, stretch: str, offset: int) -> Iterator[Claim]:
+    """Keys and wallets among the words of a stretch without white space."""
+    for found in _WORD.finditer(stretch):
+        word = found[0]
+        if len(word) > _LONGEST:
+            continue
+        start = offset + found.start()
+        if "/" in word or "+" in word or "=" in word:
+            claim = _with_marks(page, word, start)
+            if claim:
+                yield claim
+                continue
+            for part in _PART.finditer(word):
+                claim = _claim(page, part[0], start + part.start())
+                if claim:
+                    yield claim
+            continue
+        claim = _claim(page, word, start)
+        if claim:
+            yield claim
+
+
+def _claim(page: Page, word: str, start: int) -> Claim | None:
+    word = word.rstrip(".-~|$")
+    if len(word) < _LEAST:
+        return None
+    if len(word) == _MAILGUN_LENGTH and _MAILGUN.fullmatch(word):
+        return Claim(1, start, start + len(word), SECRET, "key-mailgun")
+    return wallet(page, word, start) or (None if like_wallet(word) else _random(page, word, start))
+
+
+def _with_marks(page: Page, word: str, start: int) -> Claim | None:
+    """Base64 with its marks: a key only near a word that says so, and no path."""
+    value = word.lstrip("=/+")
+    start += len(word) - len(value)
+    if "=" in value.rstrip("=") or value.count("/") > len(value) // 10 + 1 or len(value) < 2 * _FEWEST:
+        return None
+    if not is_key(value) or not page.near(_NEAR, start, _on_line(page, start)) or _named(page, start):
+        return None
+    return Claim(7, start, start + len(value), SECRET, "random-near-word")
+
+
+def _random(page: Page, word: str, start: int) -> Claim | None:
+    if len(word) < _FEWEST or not any(map(word.__contains__, "0123456789")):
+        if len(word) < _FEWEST or word.islower() or not page.near(_NEAR, start, 32):
+            return None
+    elif ("_" in word or "-" in word or "." in word) and not _HEX_START.match(word):
+        prefixed = _PREFIXED.fullmatch(word)
+        if (
+            prefixed
+            and _JOINTS.split(prefixed[1].lower(), maxsplit=1)[0] not in _IDS
+            and is_random(prefixed[2], least=3.2)
+            and not UUID.fullmatch(prefixed[2])
+        ):
+            return Claim(7, start, start + len(word), SECRET, "prefixed-key")
+    near = page.near(_NEAR, start, _on_line(page, start)) and not UUID.fullmatch(word) and is_random(word, least=3.0)
+    if not near or _named(page, start) or (start and page.text[start - 1] in "/@" and is_hash(word)):
+        return None
+    return Claim(7, start, start + len(word), SECRET, "random-near-word")
+
+
+def _on_line(page: Page, start: int) -> int:
+    """How far before a place, on its line, a word still speaks of it."""
+    return start - max(page.text.rfind("\n", max(0, start - _NEXT_TO), start) + 1, start - _NEXT_TO)
+
+
+def _named(page: Page, start: int) -> bool:
+    """Whether the word before says that this names a thing."""
+    return _NAMES.search(page.before(start, _AROUND)) is not None
