@@ -6,6 +6,8 @@ the provider runs itself is no open call, one that waits for the client is.
 
 from typing import Any, NamedTuple
 
+import orjson
+
 from turnout_sidecar.wire.lenient import mapping, mappings
 
 CLIENT_CALLS = frozenset(
@@ -22,6 +24,10 @@ CLIENT_CALLS = frozenset(
 """Items of a Responses answer that wait for the client."""
 
 
+Answer = bytes | dict[str, Any]
+"""An answer as it was sent, or parsed already."""
+
+
 class Said(NamedTuple):
     """One choice. `other`: it holds something else that is an answer (audio, an image, a call)."""
 
@@ -31,10 +37,17 @@ class Said(NamedTuple):
     other: bool
 
 
-def said(endpoint: str, answer: dict[str, Any]) -> tuple[Said, ...]:
-    """The choices of an answer; () for another endpoint than chat, responses and messages."""
+def said(endpoint: str, answer: Answer) -> tuple[Said, ...]:
+    """The choices of an answer; () for another endpoint than chat, responses and messages, and for what is no answer."""
     read = _READERS.get(endpoint)
-    return read(answer) if read else ()
+    if read is None:
+        return ()
+    if isinstance(answer, dict):
+        return read(answer)
+    try:
+        return read(mapping(orjson.loads(answer)))
+    except orjson.JSONDecodeError:
+        return ()
 
 
 def _chat(answer: dict[str, Any]) -> tuple[Said, ...]:

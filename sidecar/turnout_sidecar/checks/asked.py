@@ -6,7 +6,7 @@ calls a tool, or says by its own field that it refuses, is no answer of that sha
 
 from typing import Any
 
-from turnout_sidecar.checks.answer_texts import said
+from turnout_sidecar.checks.answer_texts import Answer, said
 from turnout_sidecar.wire.lenient import mapping
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -26,10 +26,16 @@ def asked_schema(endpoint: str, body: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def judged(endpoint: str, answer: dict[str, Any]) -> tuple[tuple[int, str], ...]:
+def judged(endpoint: str, answer: Answer) -> tuple[tuple[int, str], ...]:
     """The texts that must have the shape, each with the number of its choice; empty: the schema does not apply."""
     choices = enumerate(said(endpoint, answer))
     return tuple((index, one.text) for index, one in choices if not one.calls and not one.refused)
+
+
+def judged_text(endpoint: str, answer: Answer) -> str | None:
+    """The first of those texts; None: there is none to judge."""
+    texts = judged(endpoint, answer)
+    return texts[0][1] if texts else None
 
 
 def _schema(wanted: dict[str, Any], holder: dict[str, Any]) -> dict[str, Any] | None:

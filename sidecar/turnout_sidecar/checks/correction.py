@@ -8,14 +8,14 @@ for the client cannot be corrected; errors are told by place and rule, never wit
 from collections.abc import Sequence
 from typing import Any
 
-from turnout_sidecar.checks.answer_texts import Said, said
+from turnout_sidecar.checks.answer_texts import Answer, Said, said
 from turnout_sidecar.checks.schema import SchemaError
 
 _ASK = "Answer again with the corrected JSON alone, without any text around it."
 
 
 def again(
-    endpoint: str, body: dict[str, Any], answer: dict[str, Any], errors: Sequence[SchemaError], *, choice: int = 0
+    endpoint: str, body: dict[str, Any], answer: Answer, errors: Sequence[SchemaError], *, choice: int = 0
 ) -> dict[str, Any] | None:
     """The body that asks once more; None: there is no such call. `choice`: which of a chat's answers the errors are about."""
     choices = said(endpoint, answer)

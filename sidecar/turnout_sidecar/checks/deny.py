@@ -9,54 +9,40 @@ MOST_HITS hits of a pattern the rest of the text counts as one more, so that a p
 nothing goes unmasked; the search is linear in the text, whatever the pattern.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from turnout_contract import patterns
 from turnout_sidecar.guarding.normal import Plain, normalise
 
 MOST_HITS = 4_096
 _Program = Any  # of RE2, which has no types
-_Gate = tuple[_Program | None, tuple[tuple[int, _Program], ...]]
-
-
-class Named(Protocol):
-    """A pattern of the snapshot."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def pattern(self) -> str:
-        """An RE2 expression."""
+_Gate = tuple[_Program | None, tuple[tuple[str, _Program], ...]]
 
 
 class Hit(NamedTuple):
-    """One match: code points [start, end) of the original text. `nth` is the pattern's, in the order given."""
+    """One match: code points [start, end) of the original text."""
 
     name: str
     start: int
     end: int
-    nth: int
 
 
 class Deny:
     """Compiled patterns. Building costs a millisecond or so; built once for a guard."""
 
-    __slots__ = ("_gates", "_names", "widest")
+    __slots__ = ("_gates", "widest")
 
-    def __init__(self, denied: Sequence[Named]) -> None:
-        """Raises patterns.PatternError (a ValueError) that names the pattern."""
-        self._names = tuple(one.name for one in denied)
+    def __init__(self, denied: Mapping[str, str]) -> None:
+        """RE2 expressions by name. Raises patterns.PatternError (a ValueError) that names the pattern."""
         compiled = []
-        for index, one in enumerate(denied):
+        for name, pattern in denied.items():
             try:
-                compiled.append((index, one.pattern, patterns.compiled(one.pattern)))
+                compiled.append((name, pattern, patterns.compiled(pattern)))
             except patterns.PatternError as error:
-                raise patterns.PatternError(f"{one.name}: {error}") from None
+                raise patterns.PatternError(f"{name}: {error}") from None
         self._gates = tuple(_gates(compiled))
-        widths = [patterns.widest(one.pattern) for one in denied]
+        widths = [patterns.widest(pattern) for pattern in denied.values()]
         bounded = [width for width in widths if width is not None]
         self.widest: int | None = max(bounded, default=0) if len(bounded) == len(widths) else None
         """How many characters decide about a match, at most; None: no bound. See patterns.widest."""
@@ -65,27 +51,26 @@ class Deny:
         """All hits, by position. `plain`: the plain form, if the caller has it already."""
         if not self._gates or not text:
             return []
-        hits = [Hit(self._names[index], start, end, index) for index, start, end in self._spans(text)]
+        hits = [Hit(*span) for span in self._spans(text)]
         plain = normalise(text) if plain is None else plain
         if plain.text != text:
-            for index, start, end in self._spans(plain.text):
-                hits.append(Hit(self._names[index], *plain.original(start, end), index))
+            hits += [Hit(name, *plain.original(start, end)) for name, start, end in self._spans(plain.text)]
         return _merged(hits) if len(hits) > 1 else hits
 
-    def _spans(self, text: str) -> Iterator[tuple[int, int, int]]:
+    def _spans(self, text: str) -> Iterator[tuple[str, int, int]]:
         raw = text.encode(errors="replace")  # a lone surrogate becomes one "?", so that offsets stay
         ascii_only = len(raw) == len(text)
         for gate, members in self._gates:
             if gate is not None and gate.search(raw) is None:
                 continue
-            for index, program in members:
+            for name, program in members:
                 found = _matches(program, raw)
-                yield from ((index, *span) for span in (found if ascii_only else _in_characters(raw, found)))
+                yield from ((name, *span) for span in (found if ascii_only else _in_characters(raw, found)))
 
 
-def _gates(compiled: Sequence[tuple[int, str, _Program]]) -> Iterator[_Gate]:
+def _gates(compiled: Sequence[tuple[str, str, _Program]]) -> Iterator[_Gate]:
     """The patterns in groups, each with a program that tells whether one of the group matches at all."""
-    members = tuple((index, program) for index, _, program in compiled)
+    members = tuple((name, program) for name, _, program in compiled)
     gate = patterns.any_of([text for _, text, _ in compiled]) if len(members) > 1 else None
     if gate is not None or len(members) == 1:
         yield gate, members
@@ -120,13 +105,13 @@ def _in_characters(raw: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[tup
 def _merged(hits: list[Hit]) -> list[Hit]:
     """Sorted, what one pattern matches twice over as one."""
     kept: list[Hit] = []
-    last: dict[int, int] = {}
-    for hit in sorted(hits, key=lambda one: (one.start, one.end, one.nth)):
-        before = last.get(hit.nth)
+    last: dict[str, int] = {}
+    for hit in sorted(hits, key=lambda one: (one.start, one.end, one.name)):
+        before = last.get(hit.name)
         if before is not None and hit.start < kept[before].end:
             if hit.end > kept[before].end:
                 kept[before] = kept[before]._replace(end=hit.end)
             continue
-        last[hit.nth] = len(kept)
+        last[hit.name] = len(kept)
         kept.append(hit)
     return kept

@@ -11,7 +11,7 @@ text about attacks may be.
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Set
 from typing import Any, NamedTuple
 
 import re2
@@ -67,7 +67,7 @@ def assess(text: str, plain: Plain | None = None) -> Assessment:
     return Assessment(round(1.0 - left, 4), tuple(sorted({sign.family for sign in found})))
 
 
-_GAPS = (("~~~", r"(?:\W{1,6}\w+){0,6}?\W{1,6}"), ("~~", r"(?:\W{1,6}\w+){0,3}?\W{1,6}"), ("~", r"[\W_]{1,6}"))
+_GAPS = (("~~~", r"(?:\W{1,6}\w+){0,6}?\W{1,6}"), ("~~", r"(?:\W{1,6}\w+){0,3}?\W{1,6}"), ("~", r"(?:[\W_]{1,6})"))
 _WIDE = re.compile(r"\\x\{")
 _UPPER = re.compile(r"(\\(?:x\{\w+\}|[pP].|.))|([A-Z]+)", re.DOTALL)
 
@@ -140,12 +140,10 @@ def _signs(text: str) -> Iterator[Sign]:
 
 def _candidates(text: str, lower: bytes) -> Iterator[_Ready]:
     """The signs that could be there, judged by single words."""
-    words = lower.translate(_LETTERS).split()
-    present = _VOCABULARY.intersection(words)
+    known = [(at, word) for at, word in enumerate(lower.translate(_LETTERS).split()) if word in _VOCABULARY]
+    present = {word for _, word in known}
     places = {place for word in present & _INDEXED for place in _INDEX[word] if _all(_WORDED[place].words, present)}
-    windows = [present]
-    if places and len(words) > _WINDOW:
-        windows = [_VOCABULARY.intersection(words[at : at + _WINDOW]) for at in range(0, len(words), _STEP)]
+    windows = _windows(known) if places and known[-1][0] >= _WINDOW else (present,)
     for place in places:
         one = _WORDED[place]
         if one.marks or any(_all(one.words, window) for window in windows):
@@ -155,7 +153,18 @@ def _candidates(text: str, lower: bytes) -> Iterator[_Ready]:
         yield from _FOREIGN
 
 
-def _all(groups: tuple[frozenset[bytes], ...], present: frozenset[bytes]) -> bool:
+def _windows(known: list[tuple[int, bytes]]) -> Collection[set[bytes]]:
+    """The known words of each stretch of _WINDOW words."""
+    found: dict[int, set[bytes]] = {}
+    for at, word in known:
+        number, beyond = divmod(at, _STEP)
+        found.setdefault(number, set()).add(word)
+        if beyond < _WINDOW - _STEP:
+            found.setdefault(number - 1, set()).add(word)
+    return found.values()
+
+
+def _all(groups: tuple[frozenset[bytes], ...], present: Set[bytes]) -> bool:
     """Whether of each group a word is present."""
     for group in groups:  # noqa: SIM110 - all() costs twice as much here
         if group.isdisjoint(present):

@@ -52,7 +52,7 @@ OTHER_LANGUAGES = (
         0.93,
         (
             r"\b(?:ignor[ae](?:r|d)?|olvid[ae](?:r|d)?|desconsider[ae]|esque[c\x{E7}][ae]"
-            r"|dimentica(?:re)?)\b~~~(?:instruc(?:ciones|\x{F5}es)|istruzioni|reglas|regras|regole|\x{F3}rdenes"
+            r"|dimentica(?:re)?)\b~~~(?:instru(?:cciones|\x{E7}\x{F5}es)|istruzioni|reglas|regras|regole|\x{F3}rdenes"
             r"|ordens|ordini|directrices|comandos)~~(?:anterior(?:es|i)|previ[aeo]s?|precedenti|de~arriba|acima"
             r"|iniciales|iniciais)"
         ),
@@ -85,7 +85,7 @@ OTHER_LANGUAGES = (
         (
             r"\b(?:negeer|vergeet)\b~~~(?:vorige|eerdere|voorgaande|bovenstaande)~~(?:instructies|opdrachten"
             r"|regels|aanwijzingen)|\b(?:zignoruj|zapomnij|pomi\x{144})\b~~~(?:poprzednie|wcze\x{15B}niejsze"
-            r"|powy\x{17C}sze)~~(?:instrukcje|polecenia|zasady)|\b\x{F6}nceki~~(?:talimatlar|komutlar"
+            r"|powy\x{17C}sze)~~(?:instrukcje|polecenia|zasady)|\x{F6}nceki~~(?:talimatlar|komutlar"
             r"|y\x{F6}nergeler)\S*~~(?:yok~say|unut|g\x{F6}rmezden)"
         ),
         ("negeer vergeet zignoruj zapomnij pomi nceki",),

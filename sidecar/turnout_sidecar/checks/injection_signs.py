@@ -49,7 +49,7 @@ OVERRIDE = (
     ),
     Sign(
         "override",
-        0.55,
+        0.6,
         r"\byour~(?:previous|prior|original|initial|earlier|old)~(?:instructions?|prompts?|rules|orders|programming)\b",
         (
             YOUR,
@@ -86,6 +86,48 @@ OVERRIDE = (
             r"|follow)~(?:only~)?(?:my|me|these)\b"
         ),
         ("obey follow", "my me these", "and you"),
+    ),
+    Sign(
+        "override",
+        0.91,
+        r"\b(?:ignore|disregard|forget)~(?:all~)?(?:instructions|directives|guidelines)\b",
+        ("ignore disregard forget", ORDERS),
+    ),
+    Sign(
+        "override",
+        0.85,
+        r"\bforget~that~you~(?:are|were)~(?:an?~)?(?:AI|assistant|language~model|chat\s?gpt|bot|bound)\b",
+        ("forget", "you"),
+    ),
+    Sign(
+        "override",
+        0.75,
+        r"\b(?:ignore|disregard)~~(?:everything|anything|messages?|paragraphs?|content|input|text|lines?)~~(?:below|after|following|next|but|except|previous|above)\b",
+        ("ignore disregard",),
+    ),
+    Sign(
+        "override",
+        0.75,
+        r"\b(?:ignore|disregard)~~(?:previous|above|preceding|following|next)~(?:paragraphs?|content|input|text|lines?)\b",
+        ("ignore disregard",),
+    ),
+    Sign(
+        "override",
+        0.5,
+        r"\byou~(?:are~(?:no~longer|not|never)~allowed~to|may~(?:never|no~longer|only|not)|must~(?:now|only|never)|can~only|should~only)~(?:say|respond|reply|answer|output|use|speak|write|print)\b",
+        ("say respond reply answer output use speak write print", "you"),
+    ),
+    Sign(
+        "override",
+        0.45,
+        r"\b(?:do~not|don't|never|nothing|no)~(?:say|output|write|print|respond|respond~with|include|speak)~(?:anything|any~words?|any~other|another~word|any)~~(?:else|besides|except|other|more)\b|\bsay~nothing~else\b",
+        ("else besides except other more",),
+    ),
+    Sign(
+        "override",
+        0.4,
+        r"\b(?:only|just|simply)~(?:say|respond~with|reply~with|output|print|answer~with|ever~say)\b|\brespond~only~with\b|\breply~only~with\b",
+        ("only just simply", "say respond reply output print answer"),
     ),
 )
 
@@ -211,6 +253,24 @@ PERSONA = (
         ("always must", "answer respond reply comply obey start fulfil fulfill"),
     ),
     Sign("persona", 0.6, r"[\x{1F512}\x{1F513}]", marks=SCRIPTS),
+    Sign(
+        "persona",
+        0.5,
+        r"\b(?:another|different|second|fictional|new)~(?:AI|language~model|chat~?bot|artificial~intelligence|assistant)\b",
+        ("another different second fictional new", "ai language chatbot chat artificial assistant"),
+    ),
+    Sign(
+        "persona",
+        0.45,
+        r"\b(?:can|able~to|will|must|required~to|has~to)~(?:do|say|answer|generate|answer~to|respond~to|create)~(?:anything|any~question|any~prompt|everything|all~questions|whatever)\b",
+        ("anything any everything all whatever", "do say answer generate respond create"),
+    ),
+    Sign(
+        "persona",
+        0.45,
+        r"\b(?:without|no|never~(?:add|include|give)|avoid)~(?:any~)?(?:warnings?|disclaimers?|moralizing|ethical~(?:concerns?|warnings?)|legal~warnings?)\b",
+        ("warning warnings disclaimer disclaimers moralizing ethical legal",),
+    ),
 )
 
 EXTRACTION = (
@@ -254,7 +314,7 @@ EXTRACTION = (
     Sign(
         "extraction",
         0.85,
-        rf"\b{A_TELL}~~(?:above|previous|preceding|prior)~(?:instructions?|prompts?|rules|text|message)\b",
+        rf"\b{A_TELL}~~(?:above|previous|preceding|prior)~(?:text|messages?|conversation|words)\b",
         (TELL, "above previous preceding prior"),
     ),
     Sign("extraction", 0.9, r"\b(?:instructions?|prompt)~so~far\b", ("far", "instruction instructions prompt")),
@@ -301,5 +361,20 @@ EXTRACTION = (
         0.4,
         r"\b(?:secret|access)~(?:key|code|phrase|word|password)\b",
         ("secret access", "key code phrase word password"),
+    ),
+    Sign(
+        "extraction",
+        0.92,
+        rf"\b{A_TELL}~~(?:above|previous|preceding|prior|initial|original)~(?:instructions?|prompts?|rules|commands?|directives?)\b",
+        (TELL, "above previous preceding prior initial original", ORDERS),
+    ),
+    Sign(
+        "extraction",
+        0.65,
+        r"\b(?:append|include|including|reveal|store|put|place|print|write|type|hint~about|hint~at|spell|encode|hide)\b~~~\bthe~(?:password|pass~?code|passphrase|access~code|pass~?key|secret~(?:key|word|code))\b",
+        (
+            "append include including reveal store put place print write type hint spell encode hide",
+            "password pass passcode passphrase passkey access secret",
+        ),
     ),
 )

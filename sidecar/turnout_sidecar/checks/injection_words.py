@@ -37,7 +37,7 @@ A_ORDERS = (
     "|restrictions?|information|messages?|conversations?)"
 )
 A_TELL = (
-    "(?:repeat|print|show|reveal|output|display|recite|echo|leak|disclose|dump|copy|write~(?:out|down)|list"
+    "(?:explain|describe|format|rephrase|paraphrase|outline|repeat|print|show|reveal|output|display|recite|echo|leak|disclose|dump|copy|write~(?:out|down)|list"
     "|tell~me|give~me|share"
     "|summari[sz]e|translate|convert|encode|spell~out|what(?:~(?:is|are|were|was)|'s))"
 )
@@ -68,7 +68,8 @@ ORDERS = (
     "restrictions information message messages conversation conversations"
 )
 TELL = (
-    "repeat print show reveal output display recite echo leak disclose dump copy write list tell give share "
+    "explain describe format rephrase paraphrase outline repeat print show"
+    " reveal output display recite echo leak disclose dump copy write list tell give share "
     "summarize summarise translate convert encode spell what"
 )
 PROMPT = "prompt prompts instruction instructions preprompt rules pre"

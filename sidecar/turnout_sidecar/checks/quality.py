@@ -6,9 +6,9 @@ Rules: signals, never proof; nothing here changes an answer; an answer that call
 """
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
-from turnout_sidecar.checks.answer_texts import Said, said
+from turnout_sidecar.checks.answer_texts import Answer, Said, said
 
 Signal = Literal["refusal", "empty"]
 
@@ -55,7 +55,7 @@ _REFUSALS = re.compile(
 )
 
 
-def signals(endpoint: str, answer: dict[str, Any]) -> tuple[Signal, ...]:
+def signals(endpoint: str, answer: Answer) -> tuple[Signal, ...]:
     """What speaks against an answer, "refusal" before "empty"."""
     choices = said(endpoint, answer)
     found: list[Signal] = []

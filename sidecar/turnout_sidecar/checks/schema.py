@@ -14,9 +14,10 @@ import jsonschema_rs
 import orjson
 
 from turnout_contract.answer_schema import SchemaUnusable, built
+from turnout_sidecar.checks.asked import asked_schema, judged, judged_text
 from turnout_sidecar.checks.schema_words import told
 
-__all__ = ["Checker", "SchemaError", "SchemaUnusable", "errors"]
+__all__ = ["Checker", "SchemaError", "SchemaUnusable", "asked_schema", "errors", "judged", "judged_text"]
 
 MOST_ERRORS = 8
 MOST_VALIDATORS = 256
