@@ -25,8 +25,11 @@ from canaries import Canary
 _LEAST_COMPACT = 11
 _LEAST_PART = 9
 _PREFIX = 8
+_BITS = 20
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_ROOM = re.compile(rb"\0{64,}")
+"""What databases keep free in their files, tens of megabytes of it."""
 _NO_WORD = re.compile(r"[^0-9a-z]+")
 _DIGESTS = ("md5", "sha1", "sha256", "sha512", "blake2b")
 _ALIGNED = (0, 2, 3)
@@ -57,6 +60,7 @@ class Search:
 
     def _in(self, place: str, data: bytes | str) -> Iterator[str]:
         raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        raw = _ROOM.sub(bytes(_PREFIX), raw)
         for view, seen in _views(raw):
             by_prefix = self._forms.get(view, {})
             for prefix in _present(seen, list(by_prefix)):
@@ -72,7 +76,15 @@ def _present(data: bytes, prefixes: list[bytes]) -> list[bytes]:
     windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), _PREFIX)
     numbers = np.ascontiguousarray(windows).view(np.uint64).ravel()
     wanted = np.frombuffer(b"".join(prefixes), np.uint64)
-    return [prefix for prefix, there in zip(prefixes, np.isin(wanted, numbers), strict=True) if there]
+    likely = np.zeros(1 << _BITS, bool)
+    likely[_hash(wanted)] = True
+    seen = np.unique(numbers[likely[_hash(numbers)]])
+    return [prefix for prefix, there in zip(prefixes, np.isin(wanted, seen), strict=True) if there]
+
+
+def _hash(numbers: np.ndarray) -> np.ndarray:
+    hashed: np.ndarray = (numbers * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - _BITS)
+    return hashed
 
 
 def _forms(canary: Canary) -> Iterator[tuple[str, Form]]:
