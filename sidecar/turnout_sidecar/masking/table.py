@@ -72,6 +72,11 @@ class Table:
         """What can be restored: placeholder to value."""
         return MappingProxyType(self._live)
 
+    @property
+    def made(self) -> frozenset[str]:
+        """Every placeholder of this call, restorable or not."""
+        return frozenset(self._taken)
+
     def knows(self, placeholder: str) -> bool:
         """Whether a placeholder (its canonical form) is one of this call's, restorable or not."""
         return placeholder in self._taken

@@ -1,0 +1,147 @@
+"""Which words of a stream may be, or belong to, something that is found; and how far that reaches.
+
+Most words of prose can be no part of anything: short, of letters alone, in the case of words. The others open a zone: some are
+found only by themselves (`alone`: a key, a password), some also together with words beside them (`linked`: groups of digits, a
+spelled address, blocks of an IBAN). A zone ends before the first word that has nothing to do with it. What is said before a value
+(password is ...) needs no zone: it has gone out, and the scan is shown it.
+
+Rules: what a zone is follows from the text alone, word by word, so that it is the same for every way of cutting; a word is
+judged by its plain form, as the detectors see it; in doubt a word is not quiet.
+"""
+
+import re
+
+from turnout_sidecar.guarding.normal import normalise
+
+_SPACES = " \n\t\r"
+_STOPS = "\uff0c\u3002\uff01\uff1f\uff1b\uff1a\u3001\u300d\u300f\uff09"  # in Chinese and Japanese, where nothing else parts words
+SEPARATORS = _SPACES + _STOPS
+UNIT = re.compile(f"((?:[^{SEPARATORS}]|[{_STOPS}](?=[!-~]))*+)([{_SPACES}]|[{_STOPS}](?=[^!-~]))")
+"""A word, maybe empty, and the character behind it."""
+_SPELLED = r"at|@|arroba|chiocciola|dot|\.|punkt|point|punto"
+_WORD = r"(?![Aa][Tt]\b)[A-Z]?[a-z]{1,14}+"
+_MARKS = "[.,;!?)]{0,3}"
+_QUIET = (
+    rf"(?:(?:\((?!(?i:{_SPELLED})\b))?(?:{_WORD}(?:'[a-z]{{1,4}})?|[a-z]{{1,7}}-[a-z]{{1,7}}|(?!AT\b)[A-Z]{{1,15}}){_MARKS}"
+    r"|[.,;!?*#|+=/-]{1,3})"
+)
+PROSE = re.compile(rf"(?:(?:{_WORD}{_MARKS}+(?=[{_SPACES}])|{_QUIET})[{_SPACES}]++)*+")
+"""As many quiet words as there are, each with what is behind it."""
+_QUIET_WORD = re.compile(_QUIET)
+_DULL = re.compile(
+    r"""(?!.*(?:-----|_at_))(?:[^A-Z0-9"'`@%&\\\x80-\U0010ffff]{1,15}|[^a-z0-9"'`@%&\\\x80-\U0010ffff]{1,15})"""
+)
+_QUIET_LETTERS = re.compile(r"\(?(?:[a-z]{1,2}['\u2019])?[^\W\d_]{1,15}(?:['\u2019][a-z]{1,4})?[.,;!?)\u2026]{0,3}")
+_ASCII = re.compile(r"[0-9A-Za-z]")
+_LINKS = re.compile(rf"\d|@|[\[({{<](?:{_SPELLED})?(?:[\])}}>]|\Z)|\A(?:{_SPELLED})?[\])}}>]|\Aat\Z", re.IGNORECASE)
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d[A-Za-z0-9 \-]*\Z")
+_LONGEST_IBAN = 64
+_LONG = re.compile(r"[A-Za-z0-9+/_\-.~|$=]{16,}")
+_OPENS = re.compile(r'"\w[^"]*\Z')
+_LONGEST_QUOTED = 66
+_CONNECTIVES = frozenset(["as", "is", "was", "ist", "est", "es", "como", "als", "comme"])
+_AFTER_CONNECTIVE = 4
+_SAID = re.compile(rf"(?:{_SPELLED})[.,;]?", re.IGNORECASE)
+_DASHES = re.compile(r"-----(?:BEGIN|END)?")
+_OF_KEY = ("KEY", "BLOCK")
+_LEAST = 32  # of a zone whose words are alone, so that they are not looked at one by one
+
+
+def plain_form(word: str) -> str:
+    """A word as the detectors see it."""
+    return word if word.isascii() and "%" not in word and "\\" not in word and "&" not in word else normalise(word).text
+
+
+def is_quiet(word: str) -> bool:
+    """Whether a word (its plain form) is no part of anything that is found."""
+    if not word or _QUIET_WORD.fullmatch(word):
+        return True
+    if word.isascii():
+        return _DULL.fullmatch(word) is not None and _LINKS.search(word) is None
+    if not _ASCII.search(word):
+        return True
+    small = word == word.lower() or ("\u2019" not in word and (word.isupper() or word[1:] == word[1:].lower()))
+    return small and _QUIET_LETTERS.fullmatch(word) is not None
+
+
+def reaches_back(word: str) -> bool:
+    """Whether a word, or the beginning of one, may belong together with the word before it."""
+    if not word:
+        return True
+    first = word[0]
+    if not first.isascii():
+        first = plain_form(first)
+    return not first.isalpha() or word.lower() in {"a", "at"}
+
+
+def may_reach_back(begun: str) -> bool:
+    """The same of a word that is still coming; in doubt it may."""
+    plain = plain_form(begun)
+    return plain != begun or "%" in begun or "\\" in begun or "&" in begun or reaches_back(plain)
+
+
+class Zone:
+    """A stretch of text that is looked at as a whole. `hard`: there is something in it to look at."""
+
+    __slots__ = ("_found", "_key", "_least", "_quoted", "_reach", "_wanted", "hard", "start")
+
+    def __init__(self, start: int, least: int = _LEAST, *, hard: bool = False) -> None:
+        self.start = start
+        self.hard = hard
+        self._least = least
+        self._found = False  # whether the last word was not quiet
+        self._wanted = 0  # words that still belong to it
+        self._reach = 0  # a place up to which it goes at least
+        self._quoted = 0  # a place up to which a quote may close
+        self._key = ""  # what a private key was last seen to come to: BEGIN, its lines, END
+
+    def goes_on(self, word: str, at: int, behind: str) -> bool:
+        """Whether the next word belongs to it. `behind`: the character before the word, `at` its place."""
+        if self._wanted or self._key or at < self._reach or at < self._quoted or not word:
+            return True
+        if self.hard and at - self.start < self._least and behind != "\n":
+            return True
+        word = plain_form(word)
+        return reaches_back(word) or (self._found and _is_connective(word)) or _SAID.fullmatch(word) is not None
+
+    def take(self, word: str, at: int, behind: str) -> None:
+        """One more word, at a place, and the character after it."""
+        if not word:
+            return
+        plain = plain_form(word)
+        if self._wanted:
+            self._wanted -= 1
+        if "-----" in plain:
+            self._follow_key(plain)
+        if '"' in plain:
+            self._quoted = at + _LONGEST_QUOTED if _OPENS.search(plain) else 0
+        if behind == "\n":
+            self._quoted = 0
+        if self._found and _is_connective(plain):
+            self._wanted = max(self._wanted, _AFTER_CONNECTIVE)
+        said = _SAID.fullmatch(plain) is not None
+        self._found = not is_quiet(plain)
+        self.hard = self.hard or (plain.lower() != "at" and (said or self._found))
+        if said or (self._found and (_LINKS.search(plain) or _LONG.search(plain))):
+            self._wanted = max(self._wanted, 1)
+        if self._found and _IBAN.search(plain):
+            self._reach = at + len(word) + _LONGEST_IBAN
+
+    def _follow_key(self, plain: str) -> None:
+        """A key goes from its BEGIN to the end of its END; what is no key ends with its first line."""
+        for found in _DASHES.finditer(plain):
+            what = found[0][5:]
+            ends = plain.endswith(_OF_KEY, 0, found.start())
+            if what == "BEGIN":
+                self._key = self._key or what
+            elif self._key and what == "END":
+                self._key = what
+            elif self._key == "BEGIN":
+                self._key = "lines" if ends else ""
+            elif self._key == "END":
+                self._key = "" if ends else "lines"
+
+
+def _is_connective(word: str) -> bool:
+    """Whether what follows may say that what is before is a password."""
+    return word.lower().strip(",") in _CONNECTIVES
