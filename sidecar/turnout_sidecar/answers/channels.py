@@ -7,7 +7,7 @@ time; bytes in which nothing changes are passed on as they came.
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from turnout_sidecar.answers import json_text, whole
 from turnout_sidecar.answers.frames import with_data
@@ -15,18 +15,29 @@ from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Last, Make
 from turnout_sidecar.answers.templates import Template, Templates
 from turnout_sidecar.wire.sse import SseEvent, SseParser
 
+_REPLACEMENT: Final = "\ufffd"
+
 
 class Open:
     """A text that is growing. `about` is what its format needs to write one more piece of it."""
 
-    __slots__ = ("about", "channel", "heard", "kind", "said")
+    __slots__ = ("about", "channel", "half", "heard", "kind", "said")
 
     def __init__(self, channel: Channel, kind: Kind, about: Any) -> None:
         self.channel = channel
         self.kind: Kind = kind
         self.about = about
+        self.half = ""
         self.heard: list[str] = []
         self.said: list[str] = []
+
+    def joined(self, piece: str) -> str:
+        """The piece as sound text: a surrogate pair that servers cut in two is one character, in the later piece."""
+        whole = self.half + piece
+        if json_text.sound(whole) is whole:
+            return piece
+        self.half = whole[-1] if "\ud800" <= whole[-1] <= "\udbff" else ""
+        return json_text.sound(whole[:-1] if self.half else whole)
 
 
 class Editor(ABC):
@@ -52,7 +63,7 @@ class Editor(ABC):
             if fit is not None and fit[0].key in self.open:
                 return self.fits(frames, *fit)
         events = self._parser.feed(frames)
-        self._between = frames.endswith(b"\n\n")
+        self._between = frames.endswith((b"\n\n", b"\r\n\r\n"))
         if len(events) == 1:
             return self._event(events[0])
         return b"".join([self._event(event) for event in events])
@@ -104,6 +115,8 @@ class Editor(ABC):
 
     def grow(self, text: Open, piece: str) -> str:
         """What may be said after this piece."""
+        if text.half or not piece.isprintable():
+            piece = text.joined(piece)
         out = text.channel.feed(piece)
         if self.remembers:
             text.heard.append(piece)
@@ -115,7 +128,8 @@ class Editor(ABC):
         text = self.open.pop(key, None)
         if text is None:
             return None
-        held = text.channel.flush()
+        held = text.channel.feed(_REPLACEMENT) if text.half else ""
+        held += text.channel.flush()
         if self.remembers:
             text.said.append(held)
             self._memory[text.kind, "".join(text.heard)] = "".join(text.said)
@@ -125,11 +139,13 @@ class Editor(ABC):
         """A text that is there as a whole, edited."""
         known = self._memory.get((kind, text))
         if known is None:
+            given = text if text.isprintable() else json_text.sound(text)
             if self._edit is not None:
-                known = self._edit(kind, text)
+                known = self._edit(kind, given)
             else:
                 channel = self._make(kind, "")
-                known = channel.feed(text) + channel.flush()
+                known = channel.feed(given) + channel.flush()
+            known = text if known == given else known
             if self.remembers:
                 self._memory[kind, text] = known
         return known

@@ -132,7 +132,7 @@ class ChatEditor(Editor):
 
     def _new_call(self, leaf: Leaf, key: Key, chunk: _Chunk) -> None:
         """A call with another id under the same index is another call: what was held of the one before is said first."""
-        if key[1] != _CALLS:
+        if len(key) <= 2 or key[1] != _CALLS:  # noqa: PLR2004
             return
         step = leaf.path[4]
         identity = dict(step).get("id") if isinstance(step, tuple) else None

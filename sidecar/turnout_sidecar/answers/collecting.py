@@ -31,7 +31,7 @@ def responses(frames: bytes, usage: Usage | None = None) -> bytes | None:
     del usage
     found = None
     for said in _events(frames):
-        if said.get("type") in _ENDS and isinstance(said.get("response"), dict):
+        if str(said.get("type")) in _ENDS and isinstance(said.get("response"), dict):
             found = json_text.dumps(said["response"])
     return found
 
@@ -45,6 +45,7 @@ def messages(frames: bytes, usage: Usage | None = None) -> bytes | None:
     for said in _events(frames):
         kind = said.get("type")
         index = said.get("index")
+        index = index if index.__class__ is int else None
         if kind == "message_start" and isinstance(said.get("message"), dict):
             answer = dict(said["message"])
         elif kind == "content_block_start" and isinstance(said.get("content_block"), dict):

@@ -16,6 +16,7 @@ import orjson
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _COLON = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*")
+_HALF = re.compile("[\ud800-\udfff]")
 _OPENING = frozenset(b"[{")
 _CLOSING = frozenset(b"]}")
 
@@ -30,6 +31,13 @@ def loads(data: bytes) -> Any:
         return json.loads(data)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def sound(text: str) -> str:
+    """The text without halves of surrogate pairs: two are joined, one is U+FFFD."""
+    if _HALF.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def string(text: str) -> bytes:

@@ -33,6 +33,10 @@ MACHINE: Final = frozenset(
         "partial_image_b64",
         "b64_json",
         "image_url",
+        "tool_choice",
+        "truncation",
+        "effort",
+        "verbosity",
     }
 )
 """Strings that are no text of anybody; and all names that end in `_id`."""
@@ -128,6 +132,8 @@ def _members(
         kind = _TYPES.get(type_, kind)
         once = once or type_.endswith(_RESULTS)
         within = _Within(kind, once=once)
+    else:
+        type_ = None
     for member, inner in value.items():
         number += 1
         if inner.__class__ is str:

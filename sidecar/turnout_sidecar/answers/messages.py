@@ -29,6 +29,7 @@ class MessagesEditor(Editor):
     def read(self, event: SseEvent, said: dict[str, Any]) -> bytes:
         """See Editor."""
         kind = said.get("type") or event.event
+        kind = kind if isinstance(kind, str) else ""
         if kind == _DELTA:
             return self._delta(event, said)
         if kind == _START:

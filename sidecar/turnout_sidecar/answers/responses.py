@@ -46,7 +46,9 @@ class ResponsesEditor(Editor):
         number = said.get(SEQUENCE)
         number = number if number.__class__ is int else None
         self._next = number
-        if kind.endswith(_DELTA) and isinstance(said.get("delta"), str) and not _is_sound(kind):
+        if _WORDLESS.search(kind) is not None:
+            return self._out(event, event.data or b"", number)
+        if kind.endswith(_DELTA) and isinstance(said.get("delta"), str):
             return self._delta(event, said, kind, number)
         held = b""
         if kind.endswith(_DONE):
@@ -151,10 +153,6 @@ def renumbered(data: bytes, number: int) -> bytes:
 
 def _indexes(said: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(value if (value := said.get(name)).__class__ is int else None for name in _INDEXES)
-
-
-def _is_sound(kind: str) -> bool:
-    return _WORDLESS.search(kind) is not None
 
 
 def _kind(base: str) -> Kind:

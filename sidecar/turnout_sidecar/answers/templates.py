@@ -20,6 +20,7 @@ _DIGITS: Final = re.compile(rb"\d{1,15}")
 _COUNTS: Final = re.compile(rb'\{(?:[^{}"]|"[^"\\]*"|\{(?:[^{}"]|"[^"\\]*")*\})*\}')
 _VARYING: Final = re.compile(rb'"(?:obfuscation"\s*:\s*"()|sequence_number"\s*:\s*(?=\d)|usage"\s*:\s*(?=(\{)))')
 _QUOTE, _ESCAPE = b'"\\'
+_LINE_ENDS: Final = (b"\n\n", b"\r\n\r\n")
 _MOST: Final = 4
 _BUDGET: Final = 24
 
@@ -155,14 +156,15 @@ class Templates:
     def learn(self, event: SseEvent, number: int, count: int, key: Hashable, *, silent: bool) -> None:
         """Take a frame that says nothing but the text of its string `number` of `count`, and what says nothing."""
         data = event.data
-        if self._budget <= 0 or data is None or not event.raw.endswith(data + b"\n\n"):
+        end_of_data = 0 if data is None else event.raw.rfind(data) + len(data)
+        if self._budget <= 0 or data is None or event.raw[end_of_data:] not in _LINE_ENDS:
             return
         self._budget -= 1
         strings = json_text.Strings(data)
         if len(strings.spans) != count:
             return
         start, end = strings.spans[number]
-        before = len(event.raw) - len(data) - 2
+        before = end_of_data - len(data)
         template = Template(event.raw, before + start + 1, before + end - 1, key, silent=silent)
         if template.numbers <= 1:
             self._known.insert(0, template)

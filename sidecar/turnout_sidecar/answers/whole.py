@@ -55,15 +55,18 @@ def texts(body: bytes, root: str) -> tuple[tuple[Kind, str], ...]:
 
 
 def _plain(body: bytes, edit: Edit) -> bytes:
-    text = body.decode(*_ENCODING)
+    text = body.decode("utf-8", "replace")
     new = edit("content", text)
-    return body if new == text else new.encode(*_ENCODING)
+    return body if new == text else new.encode("utf-8", "replace")
 
 
 def edit_one(edit: Edit, kind: Kind, text: str) -> str:
     """One text after the edit; arguments that were JSON are JSON again."""
-    new = edit(kind, text)
-    if kind != "arguments" or new == text or not _is_json(text) or _is_json(new):
+    given = json_text.sound(text)
+    new = edit(kind, given)
+    if new == given:
+        return text
+    if kind != "arguments" or not _is_json(text) or _is_json(new):
         return new
     return string_by_string(edit, text)
 
@@ -92,7 +95,7 @@ def string_by_string(edit: Edit, text: str) -> str:
 
 def _inner(edit: Edit, value: str) -> str:
     """A string inside of JSON: the edit sees it escaped, and gives it back so; if it does not, it is taken as it is."""
-    escaped = json.dumps(value, ensure_ascii=False)[1:-1]
+    escaped = json.dumps(json_text.sound(value), ensure_ascii=False)[1:-1]
     new = edit("arguments", escaped)
     if new == escaped:
         return value
