@@ -33,11 +33,6 @@ class SchemaUnusable(ValueError):  # noqa: N818 - says what happened
     """A schema that answers cannot be checked against, and why."""
 
 
-def validator(schema: Any) -> jsonschema_rs.Validator:
-    """A validator of one schema (an object, true or false). Raises SchemaUnusable."""
-    return built(schema)[0]
-
-
 def built(schema: Any) -> tuple[jsonschema_rs.Validator, Reach]:
     """A validator, and how often it may look at one value. Raises SchemaUnusable."""
     if not isinstance(schema, dict | bool):

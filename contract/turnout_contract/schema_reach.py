@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin
 
 MAX_PARTS = 20_000
+MAX_REPEATED = 4_000
+"""Parts beside those that the document itself has: what references multiply."""
 MAX_TIMES = 500
 OUTSIDE = "a $ref points outside of the schema, or to nothing; nothing is fetched"
 
@@ -81,6 +83,7 @@ class _Walk:
         self._dynamic: dict[str, list[str]] = {}
         self._open: dict[str, int] = {}  # reference -> how many steps into the value it was opened at
         self._note(root)
+        self._most = min(MAX_PARTS, MAX_REPEATED + len(self._bases))
 
     def _note(self, root: Any) -> None:
         """Where every schema with a name of its own is, and what references below it are relative to."""
@@ -113,8 +116,8 @@ class _Walk:
         """Everything below one schema; `way` are the steps into the value that led here."""
         self.parts += 1
         self.at[way] += 1
-        if self.parts > MAX_PARTS:
-            raise TooFar(f"written out, the schema has more than {MAX_PARTS} parts")
+        if self.parts > self._most:
+            raise TooFar(f"written out, the schema has more than {self._most} parts")
         if self.at[way] > MAX_TIMES:
             raise TooFar(f"written out, more than {MAX_TIMES} parts of the schema look at one place")
         if not isinstance(value, dict):
@@ -143,18 +146,18 @@ class _Walk:
                 raise TooFar(OUTSIDE)
             self._open[target] = len(way)
             for one in found:
-                self.part(one, urldefrag(target)[0], way)
+                self.part(one, target.partition("#")[0], way)
             del self._open[target]
 
     def _resolved(self, target: str) -> list[Any]:
         """What a reference points to in this document."""
         known = self._places.get(target.rstrip("#"))
-        if known is not None:
-            return known
-        document, fragment = urldefrag(target)
-        if not fragment.startswith("/"):
-            return []
-        return [found for one in self._places.get(document, ()) if (found := _pointed(one, fragment)) is not None]
+        if known is None:
+            document, _, fragment = target.partition("#")
+            places = self._places.get(document, ()) if fragment.startswith("/") else ()
+            known = [found for one in places if (found := _pointed(one, fragment)) is not None]
+            self._places[target] = known
+        return known
 
 
 def _joined(base: str, reference: str) -> str:

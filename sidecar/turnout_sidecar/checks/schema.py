@@ -21,6 +21,7 @@ __all__ = ["Checker", "SchemaError", "SchemaUnusable", "asked_schema", "errors",
 
 MOST_ERRORS = 8
 MOST_VALIDATORS = 256
+_MOST_WEIGHT = 4_194_304  # bytes of schemas; a validator takes some fifty times as much
 MAX_TEXT = 4_194_304
 """Characters of an answer that is checked at all."""
 _DETAILED = 32_768  # characters; what is wrong with a longer one would take too long to put together
@@ -60,10 +61,6 @@ class Checker:
         found = islice(self._validator.iter_errors(value), MOST_ERRORS)
         return tuple(self._described(error) for error in found) or (SchemaError("", "does not fit", "schema"),)
 
-    def is_valid(self, value: Any) -> bool:
-        """Whether a parsed value fits."""
-        return self._validator.is_valid(value)
-
     def _described(self, error: jsonschema_rs.ValidationError) -> SchemaError:
         parts = (part if isinstance(part, int) or part in self._names else "*" for part in error.instance_path)
         path = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
@@ -71,27 +68,34 @@ class Checker:
 
 
 class _Kept:
-    """The last used checkers by the digest of their schema."""
+    """The last used checkers by the digest of their schema, bounded in number and in what their schemas weigh."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Checker | SchemaUnusable] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[int, Checker | SchemaUnusable]] = OrderedDict()
+        self._weight = 0
 
     def get(self, schema: Any) -> Checker:
         """The checker of a schema. Raises SchemaUnusable."""
         try:
-            digest = hashlib.blake2b(orjson.dumps(schema), digest_size=16).digest()
+            raw = orjson.dumps(schema)
         except (TypeError, orjson.JSONEncodeError):
-            raise SchemaUnusable("is no JSON") from None
-        known = self._known.get(digest)
-        if known is None:
-            known = self._known[digest] = _made(schema)
-            if len(self._known) > MOST_VALIDATORS:
-                self._known.popitem(last=False)
-        else:
+            raise SchemaUnusable("is no JSON, or too deep") from None
+        digest = hashlib.blake2b(raw, digest_size=16).digest()
+        if digest in self._known:
             self._known.move_to_end(digest)
+        else:
+            self._add(digest, len(raw), _made(schema))
+        known = self._known[digest][1]
         if isinstance(known, SchemaUnusable):
             raise SchemaUnusable(*known.args)
         return known
+
+    def _add(self, digest: bytes, weight: int, made: "Checker | SchemaUnusable") -> None:
+        weight = 0 if isinstance(made, SchemaUnusable) else weight
+        self._known[digest] = (weight, made)
+        self._weight += weight
+        while len(self._known) > MOST_VALIDATORS or (self._weight > _MOST_WEIGHT and len(self._known) > 1):
+            self._weight -= self._known.popitem(last=False)[1][0]
 
 
 _kept = _Kept()

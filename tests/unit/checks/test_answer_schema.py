@@ -210,6 +210,23 @@ def test_validators_are_kept_and_bounded() -> None:
     assert schema.checker({"const": "kept"}) is not first
 
 
+def test_large_validators_are_fewer() -> None:
+    first = schema.checker({"const": "small"})
+    for number in range(25):
+        schema.checker({"description": "x" * 200_000, "const": number})
+    assert schema.checker({"const": "small"}) is not first
+
+
+def test_a_large_schema_without_references_can_be_used() -> None:
+    wanted = {"properties": {f"member_{index}": {"type": "string"} for index in range(4_000)}}
+    assert answer_schema.problem(wanted) is None
+
+
+def test_numbers_of_any_size_are_judged() -> None:
+    assert schema.errors({"type": "integer"}, "1" * 40) == ()
+    assert rules("1e999", {"type": "number"}) == [("", "json")]
+
+
 def test_formats_are_annotations() -> None:
     assert schema.errors({"format": "email"}, '"nobody"') == ()
 
