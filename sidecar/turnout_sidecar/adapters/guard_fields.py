@@ -7,7 +7,6 @@ Rules: at most 32 verdicts of a call are told, and of each at most 16 digests, a
 call to a model, and has no outcome, until a policy has looked at it, a provider was asked or the cache answered.
 """
 
-from collections import Counter
 from typing import Any, Final
 
 import msgspec
@@ -27,8 +26,8 @@ _PER_MS: Final = 1e6
 
 _OUTCOME = Key(semconv.GUARD_OUTCOME)
 _POLICIES = Key(semconv.GUARD_POLICIES)
+_PASSED = Key(semconv.GUARD_PASSED)
 _COUNTS: Final[tuple[tuple[State, Key], ...]] = (
-    ("passed", Key(semconv.GUARD_PASSED)),
     ("matched", Key(semconv.GUARD_MATCHED)),
     ("failed", Key(semconv.GUARD_FAILED)),
     ("not_run", Key(semconv.GUARD_NOT_RUN)),
@@ -74,7 +73,7 @@ def content_may_be_told(exchange: Exchange) -> bool:
 
 def uninspected(trail: GuardTrail) -> int:
     """Parts that nothing could look into: images, sound, files."""
-    return sum([verdict.count for verdict in trail.verdicts if verdict.check == _BINARY])
+    return _parts(_telling(trail))
 
 
 def of_line(line: dict[str, Any], exchange: Exchange) -> None:
@@ -88,7 +87,7 @@ def of_line(line: dict[str, Any], exchange: Exchange) -> None:
         return
     line["guardrail_policies"] = _policies(trail)
     told = _telling(trail)
-    line["guardrail_passed"] = sum([verdict.state == "passed" for verdict in trail.verdicts])
+    line["guardrail_passed"] = len(trail.verdicts) - len(told)
     if told:
         line["guardrail_verdicts"] = [_compact(verdict) for verdict in told[:MOST_VERDICTS]]
     if len(told) > MOST_VERDICTS:
@@ -108,14 +107,11 @@ def of_span(exchange: Exchange) -> list[bytes]:
     trail = exchange.guard
     if not trail.guarded:
         return fields
-    states = Counter([verdict.state for verdict in trail.verdicts])
-    fields.append(_POLICIES.texts(_policies(trail)))
-    fields += [key.number(states[state]) for state, key in _COUNTS]
-    for key, count in (
-        (_RESTORED, trail.restored),
-        (_UNRESOLVED, trail.unresolved),
-        (_UNINSPECTED, uninspected(trail)),
-    ):
+    told = _telling(trail)
+    states = [verdict.state for verdict in told]
+    fields += (_POLICIES.texts(_policies(trail)), _PASSED.number(len(trail.verdicts) - len(told)))
+    fields += [key.number(states.count(state)) for state, key in _COUNTS]
+    for key, count in ((_RESTORED, trail.restored), (_UNRESOLVED, trail.unresolved), (_UNINSPECTED, _parts(told))):
         if count:
             fields.append(key.number(count))
     return fields
@@ -153,6 +149,10 @@ def work(trail: GuardTrail) -> list[Work]:
 
 def _telling(trail: GuardTrail) -> list[Verdict]:
     return [verdict for verdict in trail.verdicts if verdict.state != "passed"]
+
+
+def _parts(told: list[Verdict]) -> int:
+    return sum([verdict.count for verdict in told if verdict.check == _BINARY])
 
 
 def _policies(trail: GuardTrail) -> list[str]:
