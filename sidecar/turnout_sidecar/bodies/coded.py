@@ -18,7 +18,7 @@ _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _SNIFFED = 256
 _CONTROLS: Final = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32)) + b"\x7f"
-_BINARY = (b"%PDF-", b"GIF8", b"RIFF", b"ID3", b"OggS", b"fLaC", b"BM")
+_PDF: Final = b"%PDF-"
 _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/yaml", "application/csv", "image/svg")
 _SAFE = "!$&'()*+,;=:@/?-._~"
 
@@ -36,6 +36,9 @@ class Found(NamedTuple):
     text: Text | None
 
 
+BINARY: Final = Found(None)
+
+
 def data_url(url: str) -> Found | None:
     """None: it is no data URL, or one whose data is not what it says."""
     found = _DATA_URL.match(url)
@@ -46,7 +49,7 @@ def data_url(url: str) -> Found | None:
     charset = next((word[8:].strip("\"'") for word in parameters if word.startswith("charset=")), "")
     declared = kind.startswith(_TEXT_TYPES) or not kind or kind.endswith(("+json", "+xml"))
     if parameters and parameters[-1] == "base64":
-        raw = from_base64(payload)
+        raw = from_base64(payload, whole=declared)
         if raw is None:
             return None
         text = text_of(raw, declared=declared, charset=charset)
@@ -57,10 +60,11 @@ def data_url(url: str) -> Found | None:
 
 def file_text(payload: str, media_type: str = "") -> Found | None:
     """The same of bare base64. None: it is not base64."""
-    raw = from_base64(payload)
+    declared = media_type.lower().startswith(_TEXT_TYPES)
+    raw = from_base64(payload, whole=declared)
     if raw is None:
         return None
-    text = text_of(raw, declared=media_type.lower().startswith(_TEXT_TYPES))
+    text = text_of(raw, declared=declared)
     return Found(None if text is None else Text(text.text, _in_base64(text.encode_bytes)))
 
 
@@ -71,34 +75,21 @@ class Decoded(NamedTuple):
     encode_bytes: Callable[[str], bytes]
 
 
-def from_base64(payload: str) -> bytes | None:
+def from_base64(payload: str, *, whole: bool) -> bytes | None:
     """The bytes, of either alphabet, with or without padding and line breaks; None where it is something else.
 
-    Of what begins as binary only the beginning is decoded.
+    Unless they are asked for as a `whole`, of what begins as no text does only the beginning is decoded.
     """
     if not payload.isascii():
         return None
     raw = payload.encode()
     if raw.translate(None, _ALPHABET):
         return None
-    head = _decoded(b"".join(raw[: _SNIFFED * 2].split())[:_SNIFFED])
-    if head is None:
-        return None
-    if (
-        text_of(head[:-4] if len(raw) > _SNIFFED else head, declared=False, cut=True) is None
-        and len(raw) > _SNIFFED * 2
-    ):
-        return _whole(raw) if _latin(head) else head
-    return _whole(raw)
-
-
-def _whole(raw: bytes) -> bytes | None:
+    if not whole and len(raw) > 2 * _SNIFFED:
+        head = _decoded(b"".join(raw[: 2 * _SNIFFED].split())[:_SNIFFED])
+        if head is not None and text_of(head, declared=False, cut=True) is None:
+            return head
     return _decoded(b"".join(raw.split()))
-
-
-def _latin(head: bytes) -> bool:
-    """Whether it may be text in some other encoding."""
-    return not head.startswith(_BINARY) and not head.translate(None, bytes(range(0x20, 0x100)) + b"\t\n\r\f\x1b")
 
 
 def _decoded(raw: bytes) -> bytes | None:
@@ -113,21 +104,33 @@ def _decoded(raw: bytes) -> bytes | None:
 
 def text_of(raw: bytes, *, declared: bool, charset: str = "", cut: bool = False) -> Decoded | None:
     """The text that bytes are; None: they are binary. `cut`: they are the beginning of more."""
-    if raw.startswith(_BINARY):
+    if raw.startswith(_PDF):
         return None
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _in_charset(raw, "utf-16-le" if raw.startswith(b"\xff\xfe") else "utf-16-be")
-    if charset and charset not in ("utf-8", "utf8", "us-ascii"):
-        found = _in_charset(raw, charset)
+    wide = _wide(raw)
+    for name in (wide, charset.replace("_", "-")):
+        found = _in_charset(raw[: len(raw) // 2 * 2] if cut and name is wide else raw, name) if name else None
         if found is not None:
             return found
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        if cut and error.start >= len(raw) - 3:
-            return text_of(raw[: error.start], declared=declared, cut=True) if error.start else None
+        if cut and error.start and error.start >= len(raw) - 3:
+            return text_of(raw[: error.start], declared=declared)
         return _in_charset(raw, "latin-1") if declared else None
-    return None if raw.translate(None, _CONTROLS) != raw and not declared else Decoded(text, str.encode)
+    return Decoded(text, str.encode) if declared or not _has_controls(raw) else None
+
+
+def _has_controls(raw: bytes) -> bool:
+    return len(raw.translate(None, _CONTROLS)) < len(raw)
+
+
+def _wide(raw: bytes) -> str:
+    """Which UTF-16 it is, by its mark or by the empty halves of its first letters; "" if it is none."""
+    if raw.startswith(b"\xff\xfe") or (len(raw) > 3 and not any(raw[1:16:2]) and all(raw[:16:2])):  # noqa: PLR2004
+        return "utf-16-le"
+    if raw.startswith(b"\xfe\xff") or (len(raw) > 3 and not any(raw[:16:2]) and all(raw[1:16:2])):  # noqa: PLR2004
+        return "utf-16-be"
+    return ""
 
 
 def _in_charset(raw: bytes, charset: str) -> Decoded | None:

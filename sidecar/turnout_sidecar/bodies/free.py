@@ -8,7 +8,7 @@ from typing import Any
 
 from turnout_sidecar.bodies.fields import SCHEMA_KEYWORDS, Part
 from turnout_sidecar.bodies.skipped import SCHEMA_WORDS, SECRET_NAMES, is_credential
-from turnout_sidecar.bodies.texts import HARD, NAMES, SAYS_LITTLE, Texts, going_by
+from turnout_sidecar.bodies.texts import HARD, MOST, NAMES, SAYS_LITTLE, Texts, going_by, too_many
 
 
 class Free(Texts):
@@ -26,6 +26,8 @@ class Free(Texts):
         elif kind is dict:
             self.free(value, path, part, context)
         elif kind is list:
+            if len(self.items) + len(value) > MOST:
+                raise too_many()
             again = going_by(context)
             for index, inner in enumerate(value):
                 self.value(inner, (path, index), part, context, again)
@@ -34,6 +36,8 @@ class Free(Texts):
 
     def free(self, held: dict[str, Any], path: Any, part: Part, context: str) -> None:
         """An object."""
+        if len(self.items) + len(held) > MOST:
+            raise too_many()
         for name, value in held.items():
             self.strings += 1
             here = (path, name)
@@ -46,6 +50,8 @@ class Free(Texts):
 
     def schema(self, held: dict[str, Any], path: Any, part: Part, context: str) -> None:
         """A JSON schema."""
+        if len(self.items) + len(held) > MOST:
+            raise too_many()
         for name, value in held.items():
             self.strings += 1
             here = (path, name)

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-LONGEST: Final = 1 << 20  # characters: above it a text is inspected as it stands
+LONGEST: Final = 1 << 18  # characters; above it, or with more quotes, a text is inspected as it stands
+_MOST_QUOTES: Final = 20_000
 _BLANK: Final = " \t\r\n"
 _PAIRS: Final = {"{": "}", "[": "]", '"': '"'}
 _TOKEN: Final = re.compile(
@@ -42,7 +43,7 @@ def is_json(text: str) -> bool:
         if len(stripped) < 2:  # noqa: PLR2004 - two brackets
             return False
         first, last = stripped[0], stripped[-1]
-    if _PAIRS.get(first) != last:
+    if _PAIRS.get(first) != last or text.count('"') > _MOST_QUOTES:
         return False
     try:
         orjson.loads(text)

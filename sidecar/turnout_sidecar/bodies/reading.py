@@ -13,7 +13,7 @@ from turnout_sidecar.bodies.fields import INSIDE, ROLES, TOP, Field, Fields, Par
 from turnout_sidecar.bodies.free import Free
 from turnout_sidecar.bodies.leaves import Leaf, Leaves, place_of
 from turnout_sidecar.bodies.skipped import WORDS, is_id, signature_at
-from turnout_sidecar.bodies.texts import HARD, SOFT, SPECIAL
+from turnout_sidecar.bodies.texts import HARD, SOFT, MOST, SPECIAL, is_data, too_many
 from turnout_sidecar.bodies.writing import VALUE, Coded
 
 _CITATIONS: Final = frozenset(("file_citation", "container_file_citation", "file_path"))
@@ -40,6 +40,8 @@ class _Reader(Free):
 
     def members(self, held: dict[str, Any], path: Any, part: Part, fields: Fields) -> None:
         """An object, field by field."""
+        if len(self.items) + len(held) > MOST:
+            raise too_many()
         for name, value in held.items():
             self.strings += 1
             field = fields.get(name)
@@ -91,6 +93,8 @@ class _Reader(Free):
     def _list(self, values: list[Any], path: Any, part: Part, field: Field, held: dict[str, Any]) -> None:
         if field.tokens and values and self._are_tokens(values, path):
             return
+        if len(self.items) + len(values) > MOST:
+            raise too_many()
         for index, value in enumerate(values):
             kind = value.__class__
             if kind is dict:
@@ -128,7 +132,7 @@ class _Reader(Free):
                 return
         if field.joins:
             self._joining(text, path, part)
-        elif field.media in ("", "file") or text[:5].lower() == "data:":
+        elif field.media in ("", "file") or is_data(text):
             self.string(text, path, part, HARD, bare=field.bare)
         elif field.media == "url":
             self.binary.append(place_of(path))  # what it points to

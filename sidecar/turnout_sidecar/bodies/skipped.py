@@ -5,13 +5,13 @@ other, and what no row names is always inspected. Shapes are strict: a word must
 prefix and random letters, what is encrypted must be long and no text in disguise.
 """
 
-import binascii
 import re
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
 
+from turnout_sidecar.bodies.coded import BINARY, file_text
 from turnout_sidecar.wire import signed_ids
 
 
@@ -74,7 +74,8 @@ _ID = re.compile(
 )
 _LONGEST_ID = 16_384  # one may carry a provider's signature
 _OPAQUE = re.compile(
-    r"(?:gemini\.|turnout:signature:|turnout:redacted:|responses:[A-Za-z0-9_-]*:)*[A-Za-z0-9+/_-]{64,}+={0,2}"
+    r"(?:gemini\.|turnout:signature:|turnout:redacted:|responses:[A-Za-z0-9_-]*:)*"
+    r"([A-Za-z0-9+/]{8}[A-Za-z0-9+/_-]{56,}+)={0,2}"
 )
 _SNIFFED = 88
 _CREDENTIAL = re.compile(r"(?:(?:Bearer|Basic|Token|token) )?[!-?A-~]{8,8192}")
@@ -94,8 +95,9 @@ def is_id(value: Any) -> bool:
 
 
 def is_opaque(value: Any) -> bool:
-    """Long base64 that holds no text: what a provider has signed or encrypted."""
-    return value.__class__ is str and _OPAQUE.fullmatch(value) is not None and not _says_text(value)
+    """Long base64 that holds no text and begins as no vendor's key does: what a provider has signed or encrypted."""
+    found = _OPAQUE.fullmatch(value) if value.__class__ is str else None
+    return found is not None and file_text(found[1][:_SNIFFED]) == BINARY
 
 
 def signature_at(value: str) -> int:
@@ -127,16 +129,6 @@ def is_text(value: Any) -> bool:
 def is_number(value: Any) -> bool:
     """Any number."""
     return value.__class__ in (int, float)
-
-
-def _says_text(value: str) -> bool:
-    """Whether base64 begins as words do."""
-    head = value.rpartition(":")[2].removeprefix("gemini.")[:_SNIFFED].translate({45: "+", 95: "/"})
-    try:
-        raw = binascii.a2b_base64(head[: len(head) // 4 * 4])
-    except binascii.Error:
-        return True
-    return raw.isascii() and raw.translate(None, b"\t\n\r").decode().isprintable()
 
 
 Where = Literal["top", "inner", "sealed", "server", "headers"]

@@ -12,6 +12,7 @@ from turnout_sidecar.bodies.json_text import is_json, tokens
 from turnout_sidecar.bodies.leaves import INSIDE, Cell, Leaf, place_of
 from turnout_sidecar.bodies.skipped import words
 from turnout_sidecar.bodies.writing import KEY, NOTHING, NUMBER, VALUE, Coded, InJson, Node, Slot
+from turnout_sidecar.exchange.errors import CallError, bad_request
 
 HARD: Final = "\n\x00\n"
 """Between leaves on the page: no match goes over it."""
@@ -25,10 +26,22 @@ NAMES: Final = frozenset(("name", "key"))
 SPECIAL: Final = frozenset('{[" \t\r\ndD')
 """How a string begins that may hold others."""
 _JSON_BEGINS: Final = frozenset('{[" \t\r\n')
+MOST: Final = 250_000
+"""Texts of a body, keys included; an embeddings call may bring 100,000."""
 _DEEPEST: Final = 4
 _LONG_NUMBER: Final = 1_000_000  # seven digits: no number that means somebody is shorter
 _LONGEST_WHOLE: Final = 1e19
 _LONGEST_CONTEXT: Final = 64
+
+
+def is_data(text: str) -> bool:
+    """Whether it may be a data URL."""
+    return text[:64].lstrip()[:5].lower() == "data:"
+
+
+def too_many() -> CallError:
+    """A 400: nobody could look at so many texts while a caller waits."""
+    return bad_request(f"The body holds more than {MOST} texts.", code="too_complex")
 
 
 def going_by(name: str) -> str:
@@ -91,10 +104,9 @@ class Texts:
     def node(self, text: str, path: Any, part: Part, before: str, *, bare: bool = False, depth: int = 0) -> Node:
         """A string wherever it stands, not empty. NOTHING: there is nothing in it to inspect."""
         if text[0] in SPECIAL and depth < _DEEPEST:
-            if text[0] in _JSON_BEGINS:
-                if is_json(text):
-                    return self._json(text, path, part, before, depth + 1)
-            elif text[:5].lower() == "data:":
+            if text[0] in _JSON_BEGINS and is_json(text):
+                return self._json(text, path, part, before, depth + 1)
+            if is_data(text):
                 found = coded.data_url(text)
                 if found is not None:
                     return self._decoded(found, path, part, before, depth + 1)
