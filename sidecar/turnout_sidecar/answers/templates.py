@@ -7,7 +7,7 @@ is the inside of one JSON string, so it means the same as the one that was read;
 """
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Final
 
 import orjson
@@ -17,32 +17,23 @@ from turnout_sidecar.wire.sse import SseEvent
 
 _INSIDE: Final = re.compile(rb'[^"\\\x00-\x1f]*+(?:\\["\\/bfnrtu][^"\\\x00-\x1f]*+)*+')
 _DIGITS: Final = re.compile(rb"\d{1,15}")
+_LETTERS: Final = re.compile(rb"[0-9A-Za-z]*")
 _COUNTS: Final = re.compile(rb'\{(?:[^{}"]|"[^"\\]*"|\{(?:[^{}"]|"[^"\\]*")*\})*\}')
-_VARYING: Final = re.compile(rb'"(?:obfuscation"\s*:\s*"()|sequence_number"\s*:\s*(?=\d)|usage"\s*:\s*(?=(\{)))')
+_VARYING: Final = re.compile(rb'"(obfuscation"\s*:\s*"|sequence_number"\s*:\s*(?=\d)|usage"\s*:\s*(?=\{))')
+_PATTERNS: Final = {b"o": _LETTERS, b"s": _DIGITS, b"u": _COUNTS}
 _QUOTE, _ESCAPE = b'"\\'
 _LINE_ENDS: Final = (b"\n\n", b"\r\n\r\n")
 _MOST: Final = 4
 _BUDGET: Final = 24
 
-Find = Callable[[bytes, int], re.Match[bytes] | None]
+Part = tuple[bytes, re.Pattern[bytes]]
+"""Bytes that are the same each time, and what stands before them (left of the text) or after them (right of it)."""
 
 
 class Template:
     """One template. What `fit` finds is there until its next call."""
 
-    __slots__ = (
-        "_end",
-        "_head",
-        "_number",
-        "_parts",
-        "_plain",
-        "_start",
-        "_tail",
-        "key",
-        "number",
-        "numbers",
-        "silent",
-    )
+    __slots__ = ("_end", "_head", "_left", "_number", "_right", "_start", "_tail", "key", "number", "numbers", "silent")
 
     def __init__(self, raw: bytes, start: int, end: int, key: Hashable, *, silent: bool) -> None:
         self.key = key
@@ -51,60 +42,43 @@ class Template:
         self.number: int | None = None
         self._start = self._end = 0
         self._number = (0, 0)
-        marks = [*_varying(raw, 0, start), (start, end, _INSIDE, False), *_varying(raw, end, len(raw))]
-        self._head = raw[: marks[0][0]]
-        ends = [*(mark[0] for mark in marks[1:]), len(raw)]
-        self._parts: list[tuple[Find, bytes, bool, bool]] = [
-            (mark[2].match, raw[mark[1] : after], mark[0] == start, mark[3])
-            for mark, after in zip(marks, ends, strict=True)
+        before, after = _varying(raw, 0, start), _varying(raw, end, len(raw))
+        self.numbers = sum(pattern is _DIGITS for _, _, pattern in (*before, *after))
+        heads = [*(first for first, _, _ in before), start]
+        self._head = raw[: heads[0]]
+        self._left: list[Part] = [
+            (raw[last:following], pattern) for (_, last, pattern), following in zip(before, heads[1:], strict=True)
         ]
-        self._tail = self._parts[-1][1]
-        self._plain = len(marks) == 1
-        self.numbers = sum(mark[3] for mark in marks)
+        tails = [end, *(last for _, last, _ in after)]
+        self._tail = raw[tails[-1] :]
+        self._right: list[Part] = [
+            (raw[previous:first], pattern) for (first, _, pattern), previous in zip(after, tails[:-1], strict=True)
+        ]
+        self._right.reverse()
 
     def fit(self, raw: bytes) -> str | None:
         """The text of the frame, if it fits."""
-        head = self._head
-        if self._plain:
-            tail = self._tail
-            if raw[: len(head)] != head or raw[-len(tail) :] != tail or len(raw) < len(head) + len(tail):
-                return None
-            text = raw[len(head) : -len(tail)]
-            if _QUOTE not in text and _ESCAPE not in text:
-                try:
-                    said = text.decode()
-                except ValueError:
-                    return None
-                if said.isprintable():
-                    self._start, self._end = len(head), len(raw) - len(tail)
-                    return said
-        return self._found(raw)
-
-    def _found(self, raw: bytes) -> str | None:
-        head = self._head
-        if not (raw.startswith(head) and raw.endswith(self._tail)):
+        start, end = len(self._head), len(raw) - len(self._tail)
+        if raw[:start] != self._head or raw[end:] != self._tail or start > end:
             return None
-        at = len(head)
-        for find, literal, is_text, is_number in self._parts:
-            found = find(raw, at)
-            if found is None:
+        for literal, pattern in self._left:
+            found = raw.find(literal, start, end)
+            if found < 0 or pattern.fullmatch(raw, start, found) is None:
                 return None
-            end = found.end()
-            if not raw.startswith(literal, end):
+            if pattern is _DIGITS:
+                self._number = (start, found)
+            start = found + len(literal)
+        for literal, pattern in self._right:
+            found = raw.rfind(literal, start, end)
+            if found < 0 or pattern.fullmatch(raw, found + len(literal), end) is None:
                 return None
-            if is_text:
-                self._start, self._end = at, end
-            elif is_number:
-                self._number = (at, end)
-                self.number = int(raw[at:end])
-            at = end + len(literal)
-        if at != len(raw):
-            return None
-        text = raw[self._start : self._end]
-        try:
-            return str(orjson.loads(b'"%b"' % text)) if b"\\" in text else text.decode()
-        except ValueError:
-            return None
+            if pattern is _DIGITS:
+                self._number = (found + len(literal), end)
+            end = found
+        if self.numbers:
+            self.number = int(raw[self._number[0] : self._number[1]])
+        self._start, self._end = start, end
+        return _inside(raw[start:end])
 
     def written(self, raw: bytes, text: str | None, number: int | None) -> bytes:
         """The frame that was last found to fit, with another text or number; None: as it is."""
@@ -118,16 +92,29 @@ class Template:
         return raw
 
 
-def _varying(raw: bytes, start: int, end: int) -> list[tuple[int, int, re.Pattern[bytes], bool]]:
+def _inside(text: bytes) -> str | None:
+    """What these bytes say as the inside of one JSON string; None where they are no such thing."""
+    try:
+        if _QUOTE not in text and _ESCAPE not in text:
+            said = text.decode()
+            if said.isprintable():
+                return said
+        if _INSIDE.fullmatch(text) is None:
+            return None
+        return str(orjson.loads(b'"%b"' % text))
+    except ValueError:
+        return None
+
+
+def _varying(raw: bytes, start: int, end: int) -> list[tuple[int, int, re.Pattern[bytes]]]:
     """What may vary between the two places."""
     found = []
     done = start
     for mark in _VARYING.finditer(raw, start, end):
-        number = mark[1] is None and mark[2] is None
-        pattern = _DIGITS if number else _INSIDE if mark[1] is not None else _COUNTS
+        pattern = _PATTERNS[mark[1][:1]]
         value = pattern.match(raw, mark.end(), end)
         if value is not None and mark.start() >= done:
-            found.append((value.start(), value.end(), pattern, number))
+            found.append((value.start(), value.end(), pattern))
             done = value.end()
     return found
 
