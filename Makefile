@@ -39,6 +39,13 @@ $(VENV)-frameworks/.done: $(BIN)/python requirements-frameworks.lock
 	$(VENV)-frameworks/bin/python -m pip check
 	@touch $@
 
+# Presidio's analyzer brings spaCy along: an environment of its own, for the tests of its adapter.
+$(VENV)-presidio/.done: $(BIN)/python requirements-presidio.lock
+	$(BIN)/python -m venv $(VENV)-presidio || $(BIN)/python -m virtualenv $(VENV)-presidio
+	$(VENV)-presidio/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-presidio.lock
+	$(VENV)-presidio/bin/python -m pip check
+	@touch $@
+
 run: $(VENV)/.run ## the gateway, standalone, on example resources, taking real calls
 	@$(BIN)/python -m turnout_cli.demo --provider $(PROVIDER)
 
@@ -61,7 +68,7 @@ types: $(VENV)/.dev ## mypy, strict, tests too
 imports: $(VENV)/.dev ## the floors: imports only point down
 	$(BIN)/lint-imports
 
-test: $(VENV)/.dev $(VENV)-frameworks/.done ## every test; builds or finds a real kube-apiserver first
+test: $(VENV)/.dev $(VENV)-frameworks/.done $(VENV)-presidio/.done ## every test; builds or finds a real kube-apiserver first
 	$(BIN)/python tools/kube/assets.py
 	@# Many tests are of real processes, in real time. What failed beside all others is tried once more by itself, when the machine
 	@# is quiet: whatever is broken fails again, and the first failure stays above it.
@@ -93,4 +100,4 @@ docs: generate ## the reference pages; checks every link
 ci: verify lint types imports test ## all that must hold
 
 clean: ## remove what was built here
-	rm -rf $(VENV) $(VENV)-frameworks .state dist build
+	rm -rf $(VENV) $(VENV)-frameworks $(VENV)-presidio .state dist build

@@ -36,6 +36,7 @@ QUESTION = "What is the warranty period of the X200 washing machine?"
 REPHRASED = "Can you please tell me what the warranty period of the X200 washing machine is?"
 WRITTEN_SECONDS = 1.5
 """What is written to the cache is found within a second, also by its meaning."""
+PERSONAL = "Write to ann.lee@example.org that card 4111 1111 1111 1111 was charged twice."
 CLAIM = "Water came through the ceiling on 3 May and ruined the parquet floor in the hall."
 
 
@@ -83,6 +84,8 @@ SCRIPT = (
     ),
     Step("by Anthropic's API", ask("Name three uses of a siding.", max_tokens=200), path="/v1/messages"),
     Step("by the Responses API", {"model": "assistant", "input": "Name three kinds of points."}, path="/v1/responses"),
+    Step("personal data in it", ask(PERSONAL)),
+    Step("an attempt that is denied", ask("What do you know of Project Osprey?")),
     Step("streamed", ask("Write a haiku about a railway switch.", stream=True)),
     Step("an embedding", {"model": "text-embedding-3-small", "input": "turnout"}, path="/v1/embeddings"),
     Step("a model nobody offers", ask("Hello?", model="gpt-9")),
@@ -108,6 +111,8 @@ def main(provider: str, port: int, admin_port: int, once: bool) -> None:  # noqa
         rows = [call(step, port) for step in SCRIPT]
         click.echo(table(rows))
         click.echo(savings(rows, prices(folder)))
+        if provider == "simulated":
+            click.echo(seen())
         click.echo(f"\nThe gateway is up. Try it:\n\n{curl(port)}\n")
         if not once:
             click.echo(
@@ -261,6 +266,23 @@ def savings(rows: list[Row], price: dict[str, tuple[int, int]]) -> str:
         f"${format_usd(saved_routing)} beside sending the same tokens to the dearest model.\n"
         "(What a stream cost is known at its end: it is in the log, the metrics and the trace, not in this table.)"
     )
+
+
+def seen() -> str:
+    """What reached the providers of the call with personal data, as they recorded it."""
+    for port, _ in SIMULATORS:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("GET", "/_calls")
+            calls = json.loads(connection.getresponse().read())["calls"]
+        finally:
+            connection.close()
+        for recorded in reversed(calls):
+            messages = json.loads(recorded["body"]).get("messages") or [{}]
+            text = messages[-1].get("content")
+            if isinstance(text, str) and text.startswith(PERSONAL[:8]):
+                return f"\nasked: {PERSONAL}\nwhat the provider was sent: {text}"
+    return "\nno provider was sent the call with personal data"
 
 
 def curl(port: int) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from turnout_contract.api.meta import SENSITIVITIES, Sensitivity
+from turnout_contract.api.meta import SENSITIVITIES, Sensitivity, Tier
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.exchange.call import Exchange
 from turnout_sidecar.exchange.errors import CallError
@@ -28,6 +28,9 @@ from turnout_sidecar.wire.registry import FORMATS, OPENAI, spoken
 _HIDDEN = "[hidden]"
 _TELLING = 8
 """Characters of a secret that nobody should see together."""
+NOBODY = "no_eligible_backend"
+"""The code of the error that nobody may answer."""
+_TIERS: dict[Tier, int] = {"Small": 0, "Mid": 1, "Frontier": 2}
 RANK: dict[Sensitivity, int] = {name: rank for rank, name in enumerate(SENSITIVITIES)}
 
 
@@ -168,6 +171,8 @@ def candidates(exchange: Exchange) -> tuple[LiveBackend, ...]:
     """Who may answer this call. Raises CallError (503), naming each backend and why not, where nobody may."""
     rule: LiveRule = exchange.live_rule
     found = rule.eligible(exchange.needs, exchange.sensitivity)
+    if exchange.above_tier is not None:
+        found = tuple(backend for backend in found if _too_weak(exchange, backend) is None)
     if rule.bounded and found:
         found = _that_fit(exchange, found)
     if not found:
@@ -213,6 +218,14 @@ def _rendezvous(key: str, found: tuple[LiveBackend, ...]) -> LiveBackend:
     return max(found, key=score)
 
 
+def _too_weak(exchange: Exchange, backend: LiveBackend) -> str | None:
+    """Why a model is none of those that are asked because a weaker one did not do."""
+    above = exchange.above_tier
+    if above is None or _TIERS[backend.model.tier] > _TIERS[above]:
+        return None
+    return f"is of tier {backend.model.tier}, and one above {above} is wanted"
+
+
 def _that_fit(exchange: Exchange, found: tuple[LiveBackend, ...]) -> tuple[LiveBackend, ...]:
     """Those whose window and output limit the call fits, looked at closely only where it might not."""
     asked = output_limit(exchange) or 0
@@ -235,9 +248,10 @@ def _nobody(exchange: Exchange, rule: LiveRule) -> CallError:
     asked, size = output_limit(exchange) or 0, input_tokens(exchange)
     reasons: dict[str, Any] = {}
     for backend in rule.backends:
-        why = backend.lacks(exchange.needs, exchange.sensitivity) or _fits(backend.model, size, asked)
+        why = backend.lacks(exchange.needs, exchange.sensitivity) or _too_weak(exchange, backend)
+        why = why or _fits(backend.model, size, asked)
         reasons[backend.name] = why or "does not fit"
     said = "; ".join(f"{name} {why}" for name, why in reasons.items())
     route = exchange.route.name if exchange.route is not None else ""
     message = f"No backend of route {route}, rule {rule.rule.name}, may answer this call: {said}."
-    return CallError(503, "no_eligible_backend", message, details={"candidates": reasons})
+    return CallError(503, NOBODY, message, details={"candidates": reasons})

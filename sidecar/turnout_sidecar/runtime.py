@@ -14,6 +14,7 @@ from turnout_contract.snapshot import model as snap
 from turnout_sidecar.client_keys import KeyRing
 from turnout_sidecar.credentials.identities import Identities
 from turnout_sidecar.exchange.call import Caller
+from turnout_sidecar.inspection.guards import Guarding, LiveGuard
 from turnout_sidecar.matching import LiveRoute, RouteTable
 from turnout_sidecar.ports.secrets import Secrets
 from turnout_sidecar.provider_ends import PROTOCOLS, provider_end
@@ -40,7 +41,9 @@ class Runtime:
         "ends",
         "everyone",
         "gateway",
+        "guards",
         "keys",
+        "masking_key",
         "missing",
         "namespace",
         "prompts",
@@ -58,6 +61,8 @@ class Runtime:
         keys: KeyRing,
         routes: RouteTable,
         prompts: Mapping[str, CompiledPrompt],
+        guards: Mapping[str, LiveGuard],
+        masking_key: bytes,
         missing: tuple[str, ...],
     ) -> None:
         self.snapshot = snapshot
@@ -69,6 +74,8 @@ class Runtime:
         self.keys = keys
         self.routes = routes
         self.prompts = prompts
+        self.guards = guards
+        self.masking_key = masking_key
         self.missing = missing
         """The secret files (NAME/KEY) that are not there, sorted."""
         self.everyone = None if snapshot.gateway.clients else Caller(client=None, team=snapshot.namespace)
@@ -78,9 +85,17 @@ class Runtime:
 
     @classmethod
     def build(
-        cls, snapshot: snap.Snapshot, version: str, secrets: Secrets, identities: Identities | None = None
+        cls,
+        snapshot: snap.Snapshot,
+        version: str,
+        secrets: Secrets,
+        identities: Identities | None = None,
+        guarding: Guarding | None = None,
     ) -> "Runtime":
-        """Make it ready; without `identities` no provider that needs one can be used. Raises BuildError."""
+        """Make it ready; without `identities` no provider that needs one can be used, without `guarding` nothing guarded.
+
+        Raises BuildError.
+        """
         errors: list[NackError] = []
         missing: set[str] = set()
         ends = _ends(snapshot, secrets, identities, missing, errors)
@@ -88,6 +103,8 @@ class Runtime:
         prompts = _prompts(snapshot, errors)
         keys = KeyRing(_client_keys(snapshot.gateway, secrets, missing))
         qdrant = snapshot.gateway.qdrant
+        guards = _guards(snapshot, guarding, errors)
+        masking_key = _masking_key(snapshot.gateway, secrets, guarding, missing)
         named = (qdrant.api_key, qdrant.ca) if qdrant is not None else ()
         missing.update(file.path for file in named if file is not None and secrets.read(file) is None)
         if errors:
@@ -99,12 +116,18 @@ class Runtime:
             keys=keys,
             routes=RouteTable(routes),
             prompts=prompts,
+            guards=guards,
+            masking_key=masking_key,
             missing=tuple(sorted(missing)),
         )
 
     def caller_of(self, client: snap.Client) -> Caller:
         """A client as a caller of whom nothing more is known."""
         return self._callers[client.name]
+
+    def guard_of(self, rule: snap.Rule | None) -> LiveGuard | None:
+        """What guards the calls of a rule; None: nothing does."""
+        return None if rule is None or rule.guard is None else self.guards[rule.guard]
 
     def names_for(self, caller: Caller) -> tuple[str, ...]:
         """The exact public names that a caller may use, sorted."""
@@ -197,6 +220,37 @@ def _prompts(snapshot: snap.Snapshot, errors: list[NackError]) -> dict[str, Comp
         except PromptError as error:
             errors.append(NackError(f"PromptTemplate/{prompt.name}", error.path, error.message))
     return prompts
+
+
+def _guards(snapshot: snap.Snapshot, guarding: Guarding | None, errors: list[NackError]) -> Mapping[str, LiveGuard]:
+    """Every guard by its id; a rule whose guard is not there must not run."""
+    found: dict[str, LiveGuard] = {}
+    for guard in snapshot.guards:
+        policies = ", ".join(guard.policies)
+        if guarding is None:
+            errors.append(NackError(f"GuardrailPolicy/{policies}", "spec", "this gateway has no guardrails"))
+            continue
+        try:
+            found |= guarding.live((guard,))
+        except ValueError as error:
+            errors.append(NackError(f"GuardrailPolicy/{policies}", "spec", str(error)))
+    known = {guard.id for guard in snapshot.guards}
+    for route in snapshot.routes:
+        for index, rule in enumerate(route.rules):
+            if rule.guard is not None and rule.guard not in known:
+                path = f"spec.rules[{index}]"
+                errors.append(NackError(f"ModelRoute/{route.name}", path, "its guard is not in the snapshot"))
+    return found
+
+
+def _masking_key(gateway: snap.Gateway, secrets: Secrets, guarding: Guarding | None, missing: set[str]) -> bytes:
+    """What placeholders are made with: the namespace's key, else one of this process's own."""
+    file = gateway.masking_key
+    secret = secrets.read(file) if file is not None else None
+    value = secret.reveal() if secret is not None else b""
+    if file is not None and not value:
+        missing.add(file.path)
+    return value or (guarding.random_key if guarding is not None else b"")
 
 
 def _client_keys(gateway: snap.Gateway, secrets: Secrets, missing: set[str]) -> Iterator[tuple[bytes, snap.Client]]:

@@ -27,6 +27,7 @@ from turnout_sidecar.exchange.call import Endpoint, Exchange, Proceed, Stage
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.faults import place
 from turnout_sidecar.front import Front
+from turnout_sidecar.inspection.guards import Guarding
 from turnout_sidecar.intake import IntakeLimits, read_body
 from turnout_sidecar.ports.clock import Clock, Dice, SystemClock, system_dice
 from turnout_sidecar.ports.secrets import Secrets
@@ -37,6 +38,8 @@ from turnout_sidecar.retry import RetryBudgets
 from turnout_sidecar.runtime import BuildError, Runtime
 from turnout_sidecar.stages.authenticate import authenticate
 from turnout_sidecar.stages.call_upstream import CallUpstream
+from turnout_sidecar.stages.guard_input import GuardInput
+from turnout_sidecar.stages.guard_output import GuardOutput
 from turnout_sidecar.stages.list_models import list_models
 from turnout_sidecar.stages.read_request import ReadRequest
 from turnout_sidecar.stages.record import Record
@@ -93,6 +96,7 @@ class Gateway:
         self._clock = clock if clock is not None else SystemClock()
         self._ids = ids
         self._identities = Identities(upstream, self._clock, environment)
+        self._guarding = Guarding(upstream)
         self._budgets = RetryBudgets()
         self._in_flight = 0
         self._idle: asyncio.Future[None] | None = None
@@ -114,7 +118,9 @@ class Gateway:
             ReadRequest(CHECKS),
             resolve_route,
             render_prompt(self._clock, dice),
+            GuardInput(self._clock),
             *([cache] if cache is not None else []),
+            GuardOutput(self._clock),
         ]
 
     def _routes(
@@ -164,7 +170,7 @@ class Gateway:
         return self._swap(snapshot, version)
 
     def _swap(self, snapshot: Snapshot, version: str) -> tuple[str, ...]:
-        runtime = Runtime.build(snapshot, version, self._secrets, self._identities)
+        runtime = Runtime.build(snapshot, version, self._secrets, self._identities, self._guarding)
         self._identities.settle()
         self._budgets.keep(runtime.backends())
         self.runtime = runtime
@@ -198,6 +204,7 @@ class Gateway:
             await asyncio.wait([self._idle], timeout=limit_s)
         await self._front.close()
         await self._identities.close()
+        await self._guarding.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self._in_flight += 1

@@ -9,9 +9,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway_rig import a_provider, a_route, a_rule, a_snapshot, answer
 from turnout_contract.snapshot import model as snap
+from turnout_contract.snapshot.guards import Guard
+from turnout_sidecar.adapters.fake_upstream import FakeUpstream
 from turnout_sidecar.adapters.memory_store import MemoryStore
 from turnout_sidecar.exchange.call import Attempt, Caller, Endpoint, Exchange, Response
 from turnout_sidecar.exchange.usage import Usage
+from turnout_sidecar.inspection.guards import Guarding
 from turnout_sidecar.ports.clock import FakeClock
 from turnout_sidecar.ports.secrets import FakeSecrets
 from turnout_sidecar.runtime import Runtime
@@ -41,14 +44,20 @@ def a_runtime(
 ) -> Runtime:
     """What runs: the given routes, else `assistant` with such a policy."""
     routes = routes or (a_route("assistant", a_rule(cache=a_policy(**policy))),)
-    snapshot = a_snapshot(*routes, providers=providers or (a_provider(),))
-    return Runtime.build(_in_namespace(snapshot, namespace), "v1", FakeSecrets())
+    named = sorted({rule.guard for route in routes for rule in route.rules if rule.guard is not None})
+    guards = tuple(Guard(name, ("default",)) for name in named)
+    snapshot = a_snapshot(*routes, providers=providers or (a_provider(),), guards=guards)
+    return Runtime.build(_in_namespace(snapshot, namespace), "v1", FakeSecrets(), guarding=Guarding(FakeUpstream([])))
 
 
 def _in_namespace(snapshot: snap.Snapshot, namespace: str) -> snap.Snapshot:
     """The snapshot in another namespace."""
     return snap.Snapshot(
-        namespace=namespace, gateway=snapshot.gateway, providers=snapshot.providers, routes=snapshot.routes
+        namespace=namespace,
+        gateway=snapshot.gateway,
+        providers=snapshot.providers,
+        routes=snapshot.routes,
+        guards=snapshot.guards,
     )
 
 

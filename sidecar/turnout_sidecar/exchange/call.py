@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from turnout_contract.api.meta import Sensitivity, Value
+from turnout_contract.api.meta import Sensitivity, Tier, Value
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.exchange.chunks import ChunkTimes
 from turnout_sidecar.exchange.guarded import GuardTrail
@@ -161,6 +161,10 @@ class Exchange:
     needs: frozenset[str] = frozenset()
     # render_prompt
     prompt: PromptUse | None = None
+    # guard_input
+    masks: Any = None  # turnout_sidecar.inspection.masks.Masks; None: nothing guards the call
+    # guard_output
+    above_tier: Tier | None = None  # only models of a higher one may answer
     # look_up_cache
     cache_state: CacheState = "bypass"
     cache_reason: str = ""  # why bypass, for the log

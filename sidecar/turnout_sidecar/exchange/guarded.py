@@ -12,6 +12,7 @@ State = Literal["passed", "matched", "failed", "not_run"]
 """`passed`: looked and found nothing; `matched`: found something; `failed`: could not look; `not_run`: was never asked."""
 Done = Literal["none", "monitored", "masked", "rerouted", "blocked", "retried", "escalated"]
 Side = Literal["input", "output"]
+Check = Literal["pii", "secrets", "deny", "injection", "tokens", "binary", "schema", "plugin", "quality"]
 Outcome = Literal["bypassed", "evaluated", "changed", "blocked", "failed"]
 MOST_DIGESTS = 16
 
@@ -19,7 +20,7 @@ MOST_DIGESTS = 16
 class Verdict(msgspec.Struct, frozen=True):
     """What one check said. `rule` is an entity, a pattern's or plug-in's name, or the check's own name."""
 
-    check: Literal["pii", "secrets", "deny", "injection", "tokens", "binary", "schema", "plugin", "quality"]
+    check: Check
     side: Side
     rule: str
     state: State

@@ -148,7 +148,7 @@ class LookUpCache:
     def _read(self, call: _Call, exchange: Exchange, entry: Entry, *, exact: bool) -> Kept | None:
         now, ttl = self._clock.unix_ns() / 1e9, call.policy.ttl_ms / 1000
         kept = read(entry, call.keys, exchange.endpoint.name, now_s=now, ttl_s=ttl, exact=exact)
-        if kept is None:
+        if kept is None or not _its_own(exchange, kept):
             return None
         makers = exchange.live_rule.eligible(exchange.needs, exchange.sensitivity)
         return kept if any(backend.name == kept.backend for backend in makers) else None
@@ -173,6 +173,11 @@ class LookUpCache:
             response.stream = Tee(response.stream, exchange, plan, self.keeper)
         elif response.body is not None:
             self.keeper.body(exchange, plan, response.body)
+
+
+def _its_own(exchange: Exchange, kept: Kept) -> bool:
+    """Whether what is masked in an answer is what this call masks itself: another one's placeholder would never resolve."""
+    return exchange.masks is None or exchange.masks.known(kept.body.decode("utf-8", "surrogateescape"))
 
 
 def _wishes(said: list[str]) -> frozenset[str]:

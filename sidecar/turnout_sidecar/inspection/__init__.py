@@ -1,0 +1,1 @@
+"""What is done about what detectors find: a question before it leaves, an answer before it is given."""

@@ -1,0 +1,260 @@
+"""A whole answer before it is given: its shape, what is personal or secret in it, what must not be said.
+
+`Answer.check` gives the body back, masked where it must be; what must not be given at all raises, and what does not have the
+shape that it must have is `Misshapen`, for whoever can ask again.
+
+Rules: it works on the answer as its provider gave it, placeholders and all: what is put back later was the caller's own and is
+not looked at again; what could not be looked at is not given, unless the policy lets it; no error holds a match.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from turnout_contract.snapshot.guards import AnswerSchema, Treatment
+from turnout_sidecar.answers.formats import FORMATS
+from turnout_sidecar.answers.kinds import Kind
+from turnout_sidecar.checks import quality
+from turnout_sidecar.checks.asked import asked_schema, judged
+from turnout_sidecar.checks.schema import SchemaError, SchemaUnusable
+from turnout_sidecar.checks.schema import errors as schema_errors
+from turnout_sidecar.exchange.call import Exchange
+from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Check, Done, State, Verdict
+from turnout_sidecar.faults import place
+from turnout_sidecar.guarding import scanner
+from turnout_sidecar.inspection.guards import LiveGuard, LivePlugin, check_of
+from turnout_sidecar.inspection.masks import Masks, digests
+from turnout_sidecar.inspection.matches import TEXT, Match, masked
+from turnout_sidecar.inspection.refusing import refused, unread
+from turnout_sidecar.ports.detector import Detected, DetectorFailed
+from turnout_sidecar.wire.canonical import NotAnAnswer
+from turnout_sidecar.wire.lenient import load
+
+_LOG = logging.getLogger("turnout.guardrails")
+_DONE: dict[str, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
+
+
+class Misshapen(Exception):  # noqa: N818  says what was found
+    """The answer does not have the shape that it must have. `wish` is the strictest of what policies want done."""
+
+    def __init__(self, answer: dict[str, Any], errors: tuple[SchemaError, ...], wish: str) -> None:
+        super().__init__("the answer does not have the shape that it must have")
+        self.answer = answer
+        self.errors = errors
+        self.wish = wish
+
+
+Grouped = dict[tuple[Check, str, str], list[tuple[str, Match]]]
+"""What was found, by check, rule and policy: each value with its match."""
+_STRICTNESS = ("Monitor", "Retry", "Escalate", "Block")
+
+
+class Answer:
+    """The answers of one call."""
+
+    def __init__(self, exchange: Exchange, guard: LiveGuard, masks: Masks) -> None:
+        self._exchange = exchange
+        self._guard = guard
+        self._masks = masks
+        self._masked: dict[str, str] = {}
+        self._format = FORMATS[exchange.endpoint.format]
+
+    def say(self, verdict: Verdict) -> None:
+        """Onto the trail."""
+        self._exchange.guard.verdicts.append(verdict)
+
+    def look(self, body: bytes) -> None:
+        """Only the signals: no policy says what answers must be."""
+        self.quality(_parsed(body))
+
+    async def check(self, body: bytes) -> bytes:
+        """See the module. Raises Misshapen, and CallError 422 and 503."""
+        answer = _parsed(body)
+        self.quality(answer)
+        self._shape(answer)
+        texts = self._format.texts(body)
+        matches = [self.matches(text) for _, text in texts]
+        for found in await asyncio.gather(*(self._ask(live, texts) for live in self._guard.plugins_out)):
+            for into, more in zip(matches, found, strict=False):
+                into.extend(more)
+        self.tell(matches, [text for _, text in texts])
+        if not any(match.action == "Mask" for found in matches for match in found):
+            return body
+        self._masked = {text: self.masked(text, found) for (_, text), found in zip(texts, matches, strict=True)}
+        return self._format.whole(body, self.edit)
+
+    def edit(self, kind: Kind, text: str) -> str:
+        """A text of the answer that was checked last, as it is given. One that was not among its texts is looked at now."""
+        del kind
+        known = self._masked.get(text)
+        return self.masked(text, self.matches(text)) if known is None else known
+
+    def masked(self, text: str, matches: Sequence[Match]) -> str:
+        """A text with its matches masked, for good."""
+        parts: list[str] = []
+        at = 0
+        for match in masked(matches):
+            parts += (text[at : match.start], self.placeholder(match.entity, text[match.start : match.end]))
+            at = match.end
+        parts.append(text[at:])
+        return "".join(parts)
+
+    def matches(self, text: str) -> list[Match]:
+        """What the gateway itself finds in a text. Raises CallError (503) where it cannot look."""
+        found: list[Match] = []
+        entities = self._guard.scanned_output
+        try:
+            if entities:
+                for finding in scanner.scan(text, entities):
+                    treatment = self._guard.output[finding.entity]
+                    check = check_of(finding.entity)
+                    found.append(_match(finding.start, finding.end, finding.entity, check, finding.entity, treatment))
+            if self._guard.deny_output is not None:
+                for hit in self._guard.deny_output.deny.find(text):
+                    pattern = self._guard.deny_output.patterns[hit.name]
+                    found.append(
+                        Match(hit.start, hit.end, TEXT, "deny", pattern.name, pattern.action, policy=pattern.policy)
+                    )
+        except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
+            _LOG.error("the answer of call %s could not be scanned: %s", self._exchange.id, place(error))
+            self._could_not()
+        return found
+
+    def _could_not(self) -> None:
+        treatments = [treatment for treatment in self._guard.output.values() if treatment.action != "Monitor"]
+        closed = any(not treatment.fail_open for treatment in treatments)
+        self.say(Verdict("pii", "output", "scan", "failed", "blocked" if closed else "none"))
+        if closed or (self._guard.deny_output is not None and not self._guard.guard.fail_open):
+            raise unread("scan")
+
+    def tell(self, matches: Sequence[Sequence[Match]], texts: Sequence[str]) -> None:
+        """What was found in each text. Raises CallError (422) where any of it blocks."""
+        grouped: Grouped = {}
+        for found, text in zip(matches, texts, strict=True):
+            for match in found:
+                value = text[match.start : match.end]
+                grouped.setdefault((match.check, match.rule, match.policy), []).append((value, match))
+        self.tell_found(grouped)
+        refusals = [f"it holds {match.rule}" for found in matches for match in found if match.action == "Block"]
+        if refusals:
+            raise refused(refusals)
+
+    def tell_found(self, grouped: Grouped) -> None:
+        """A verdict for each rule (check, rule, policy) that matched, and for each check that did not."""
+        for (check, rule, policy), found in sorted(grouped.items(), key=lambda item: item[0]):
+            values = ((match.entity, value) for value, match in found)
+            self.say(
+                Verdict(
+                    check,
+                    "output",
+                    rule,
+                    "matched",
+                    _DONE[found[0][1].action],
+                    count=len(found),
+                    digests=digests(self._masks.masker, values, MOST_DIGESTS),
+                    policy=policy,
+                )
+            )
+        self._passed({check for check, _, _ in grouped})
+
+    def placeholder(self, entity: str, value: str) -> str:
+        """What stands for a value that is not given; it is never put back."""
+        return self._masks.masker.placeholder(entity, value)
+
+    def _passed(self, matched: set[str]) -> None:
+        checks = {check_of(entity) for entity in self._guard.scanned_output}
+        if "secrets" in checks - matched:
+            self.say(Verdict("secrets", "output", "*", "passed"))
+        if "pii" in checks - matched:
+            self.say(Verdict("pii", "output", "*", "passed"))
+        if self._guard.deny_output is not None and "deny" not in matched:
+            self.say(Verdict("deny", "output", "denyPatterns", "passed"))
+
+    def quality(self, answer: dict[str, Any]) -> None:
+        """Signals for whoever decides which model is good enough."""
+        for signal in quality.signals(self._exchange.endpoint.name, answer):
+            self.say(Verdict("quality", "output", signal, "matched", count=1))
+
+    def _shape(self, answer: dict[str, Any]) -> None:
+        """Raises Misshapen."""
+        schemas = self._guard.guard.schemas
+        texts = [text for _, text in judged(self._exchange.endpoint.name, answer)] if schemas else []
+        wrong = [(wanted, errors) for wanted in schemas if (errors := self.errors_of(wanted, texts))]
+        if wrong:
+            wish = max((wanted.on_violation for wanted, _ in wrong), key=_STRICTNESS.index)
+            if wish != "Monitor":
+                raise Misshapen(answer, tuple(error for _, errors in wrong for error in errors), wish)
+
+    def errors_of(self, wanted: AnswerSchema, texts: Sequence[str]) -> tuple[SchemaError, ...] | None:
+        """What is wrong with the shape of texts, by one policy; None: none was judged. The verdict is told.
+
+        Raises CallError (503) where the shape cannot be judged and must be.
+        """
+        exchange, policy = self._exchange, wanted.policy
+        asked = wanted.schema if wanted.schema is not None else asked_schema(exchange.endpoint.name, exchange.body)
+        if asked is None or not texts:
+            self.say(Verdict("schema", "output", "jsonSchema", "not_run", policy=policy))
+            return None
+        try:
+            errors = tuple(error for text in texts for error in schema_errors(asked, text))
+        except SchemaUnusable:
+            closed = wanted.on_violation != "Monitor" and not self._guard.guard.fail_open
+            self.say(
+                Verdict("schema", "output", "jsonSchema", "failed", "blocked" if closed else "none", policy=policy)
+            )
+            if closed:
+                raise unread("its JSON schema cannot be used") from None
+            return None
+        state: State = "matched" if errors else "passed"
+        done = _WISHED[wanted.on_violation] if errors else "none"
+        self.say(Verdict("schema", "output", "jsonSchema", state, done, count=len(errors), policy=policy))
+        return errors
+
+    async def _ask(self, live: LivePlugin, texts: Sequence[tuple[Kind, str]]) -> list[list[Match]]:
+        plugin = live.plugin
+        try:
+            answered = await live.detector.detect([text for _, text in texts], sorted(live.treatments), "output")
+        except DetectorFailed as error:
+            closed = plugin.enforced and not plugin.fail_open
+            done: Done = "blocked" if closed else "none"
+            self.say(Verdict("plugin", "output", plugin.name, "failed", done, policy=plugin.policy))
+            if closed:
+                raise unread(f"plug-in {plugin.name}: {error.reason}") from None
+            return []
+        self._flagged(live, answered)
+        return [
+            [
+                _match(found.start, found.end, found.entity, "plugin", plugin.name, live.treatments[found.entity])
+                for found in findings
+                if found.entity in live.treatments
+            ]
+            for findings in answered.findings
+        ]
+
+    def _flagged(self, live: LivePlugin, answered: Detected) -> None:
+        plugin = live.plugin
+        count = sum(flag.score >= plugin.flags.threshold for flag in answered.flags)
+        if not count:
+            if not any(answered.findings):
+                self.say(Verdict("plugin", "output", plugin.name, "passed", policy=plugin.policy))
+            return
+        blocks = plugin.flags.action == "Block"
+        done: Done = "blocked" if blocks else "monitored"
+        self.say(Verdict("plugin", "output", plugin.name, "matched", done, count=count, policy=plugin.policy))
+        if blocks:
+            raise refused([f"plug-in {plugin.name} flags it"])
+
+
+_WISHED: dict[str, Done] = {"Monitor": "monitored", "Retry": "retried", "Escalate": "escalated", "Block": "blocked"}
+
+
+def _match(start: int, end: int, entity: str, check: Check, rule: str, treatment: Treatment) -> Match:
+    return Match(start, end, entity, check, rule, treatment.action, treatment.reroute, treatment.restore)
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        return load(body)
+    except NotAnAnswer:
+        return {}

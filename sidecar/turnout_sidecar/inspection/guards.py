@@ -1,0 +1,108 @@
+"""A Guard of the snapshot made ready to run, and what all guards of a gateway share.
+
+`Guarding` lives as long as the gateway: the random key that placeholders are made with where there is none, and the detectors,
+which keep their connections and their count of calls in flight over changes of the configuration. `LiveGuard` is one Guard.
+
+Rules: a guard that cannot be built is a ValueError that names the field, never a guard that lacks something.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from turnout_contract.snapshot.guards import SECRET, Guard, Pattern, Plugin, Treatment
+from turnout_sidecar.checks.deny import Deny
+from turnout_sidecar.exchange.guarded import Check
+from turnout_sidecar.guarding import scanner
+from turnout_sidecar.plugins.opening import Detectors
+from turnout_sidecar.ports.detector import Detector
+from turnout_sidecar.ports.upstream import Upstream
+
+KEY_BYTES = 32
+LONGEST_HELD = 512
+"""Characters that a stream is held back for a pattern at most; a pattern that may match more sees the whole answer."""
+
+
+class LivePlugin(NamedTuple):
+    """A plug-in, whom it is asked by, and what is done with what it finds on one side."""
+
+    plugin: Plugin
+    detector: Detector
+    treatments: Mapping[str, Treatment]
+
+
+class Denied(NamedTuple):
+    """Patterns of one's own, together, and each by the name of its hits: two policies may use one name."""
+
+    deny: Deny
+    patterns: Mapping[str, Pattern]
+
+
+class LiveGuard:
+    """See the module."""
+
+    __slots__ = ("answers", "deny_input", "deny_output", "guard", "input", "output", "plugins_in", "plugins_out")
+
+    def __init__(self, guard: Guard, detectors: Mapping[Plugin, Detector]) -> None:
+        """Raises ValueError for a pattern that is none."""
+        self.guard = guard
+        self.input = {treatment.entity: treatment for treatment in guard.input}
+        self.output = {treatment.entity: treatment for treatment in guard.output}
+        self.deny_input = _denied(guard.deny_input)
+        self.deny_output = _denied(guard.deny_output)
+        self.plugins_in = tuple(_asked(guard.plugins, detectors, "input"))
+        self.plugins_out = tuple(_asked(guard.plugins, detectors, "output"))
+        self.answers = bool(guard.output or guard.deny_output or guard.schemas or self.plugins_out)
+        """Whether answers are looked at."""
+
+    @property
+    def scanned_input(self) -> frozenset[str]:
+        """What of the gateway's own entities is looked for in questions."""
+        return scanner.ENTITIES & self.input.keys()
+
+    @property
+    def scanned_output(self) -> frozenset[str]:
+        """The same in answers."""
+        return scanner.ENTITIES & self.output.keys()
+
+
+class Guarding:
+    """See the module."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._detectors = Detectors(upstream)
+        self.random_key = os.urandom(KEY_BYTES)
+
+    def live(self, guards: Iterable[Guard]) -> dict[str, LiveGuard]:
+        """Each guard by its id. Raises ValueError."""
+        return {
+            guard.id: LiveGuard(guard, {plugin: self._detectors.of(plugin) for plugin in guard.plugins})
+            for guard in guards
+        }
+
+    async def keep(self, guards: Iterable[Guard]) -> None:
+        """Let go of the detectors that no guard names any more."""
+        await self._detectors.keep([plugin for guard in guards for plugin in guard.plugins])
+
+    async def close(self) -> None:
+        """Let go of all."""
+        await self._detectors.close()
+
+
+def check_of(entity: str) -> Check:
+    """The name of the check that an entity belongs to."""
+    return "secrets" if entity == SECRET else "pii"
+
+
+def _denied(patterns: tuple[Pattern, ...]) -> Denied | None:
+    if not patterns:
+        return None
+    named = {f"{pattern.policy}: {pattern.name}": pattern for pattern in patterns}
+    return Denied(Deny({name: pattern.pattern for name, pattern in named.items()}), named)
+
+
+def _asked(plugins: tuple[Plugin, ...], detectors: Mapping[Plugin, Detector], side: str) -> Iterable[LivePlugin]:
+    for plugin in plugins:
+        treatments = plugin.input if side == "input" else plugin.output
+        if treatments:
+            yield LivePlugin(plugin, detectors[plugin], {treatment.entity: treatment for treatment in treatments})

@@ -1,0 +1,65 @@
+"""How the values of one call are masked: its masker, its table, and what of answers may be shown.
+
+Made once for a call, by the inspection of its question; the answer is masked with the same masker and restored from the same
+table. Rules: nothing here outlives the call; the key never leaves the masker.
+"""
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+from turnout_sidecar.bodies.leaves import Leaves
+from turnout_sidecar.exchange.call import Caller
+from turnout_sidecar.inspection.matches import Match
+from turnout_sidecar.masking.placeholders import Masker, placeholders_in
+from turnout_sidecar.masking.placeholders import bare as bare_form
+from turnout_sidecar.masking.table import Table
+
+
+class Masks:
+    """See the module. `asked`: placeholders that were in the question already, from earlier turns or typed."""
+
+    __slots__ = ("asked", "masker", "table")
+
+    def __init__(self, masker: Masker) -> None:
+        self.masker = masker
+        self.table = Table(masker)
+        self.asked: frozenset[str] = frozenset()
+
+    def known(self, text: str) -> bool:
+        """Whether every placeholder of an answer is one of this call's own."""
+        return all(one in self.asked or self.table.knows(one) for one in placeholders_in(text))
+
+    def pieces(self, text: str, matches: Sequence[Match], *, bare: bool = False) -> str:
+        """A text with its matches masked. They are in the table already, so that look-alikes of all are known."""
+        parts: list[str] = []
+        at = 0
+        for match in matches:
+            parts.append(self.table.escape(text[at : match.start]))
+            made = self.table.add(match.entity, text[match.start : match.end], restore=match.restore)
+            parts.append(bare_form(made) if bare else made)
+            at = match.end
+        parts.append(self.table.escape(text[at:]))
+        return "".join(parts)
+
+
+def conversation_of(caller: Caller | None, leaves: Leaves) -> str:
+    """What a conversation is known by: its outcome, else how its first user message began it."""
+    if caller is not None and caller.outcome_id:
+        return f"outcome:{caller.outcome_id}"
+    first = next((leaf.text for leaf in leaves.items if leaf.part == "user"), "")
+    return f"first:{blake2b(first.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def partition_of(namespace: str, caller: Caller | None) -> str:
+    """Whose values are whose."""
+    return f"{namespace}\0{caller.team if caller is not None else ''}"
+
+
+def digests(masker: Masker, texts: Iterator[tuple[str, str]], most: int) -> tuple[str, ...]:
+    """Keyed digests of values (entity, value), each once, so many at most."""
+    found: dict[str, None] = {}
+    for entity, value in texts:
+        found[masker.digest(entity, value)] = None
+        if len(found) >= most:
+            break
+    return tuple(found)

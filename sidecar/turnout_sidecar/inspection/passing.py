@@ -1,0 +1,163 @@
+"""A stream of an answer looked at while it passes: each channel holds back what may still become a match.
+
+Rules: what is found is counted as it is found and told once, when the stream has ended; a match that blocks raises before any of
+it is shown; the shape of the whole is judged at the end and told as the last event, since what was shown cannot be taken back.
+"""
+
+from typing import Any
+
+from turnout_contract.snapshot.guards import AnswerSchema
+from turnout_sidecar.answers.kinds import Channel, Edit, Kind
+from turnout_sidecar.checks.schema import SchemaError
+from turnout_sidecar.guarding.findings import Finding
+from turnout_sidecar.inspection.answer import Answer, Grouped
+from turnout_sidecar.inspection.matches import Match, disjoint
+from turnout_sidecar.inspection.refusing import refused
+from turnout_sidecar.masking.holding import Hold
+
+_MOST_TOLD = 8
+
+
+class Passing:
+    """One stream. `make` is for its editor, `verdict` its last word, `ended` for when it is over."""
+
+    def __init__(self, answer: Answer, width: int, *, looks: bool, schemas: tuple[AnswerSchema, ...]) -> None:
+        self._answer = answer
+        self._width = width
+        self._looks = looks
+        self._schemas = schemas
+        self._content: list[str] = []
+        self._calls = False
+        self._found: list[tuple[str, Match]] = []
+        self._known: dict[str, Match] = {}
+        self._over = False
+
+    def make(self, kind: Kind, key: str) -> Channel:
+        """The channel of one part of the answer."""
+        del key
+        return _Looking(self, kind, self._width) if self._looks else _Hearing(self, kind)
+
+    def hear(self, kind: Kind, text: str) -> None:
+        """What goes out, for the judgement of the whole."""
+        if kind == "content" and self._schemas:
+            self._content.append(text)
+        elif kind == "arguments":
+            self._calls = True
+
+    def found(self, finding: Finding, value: str) -> str:
+        """What a finding of `scan` becomes. Raises CallError (422)."""
+        match = self._known[finding.rule]
+        self._found.append((value, match))
+        if match.action == "Block":
+            raise refused([f"it holds {match.rule}"])
+        return value if match.action == "Monitor" else self._answer.placeholder(match.entity, value)
+
+    def whole(self, kind: Kind, text: str) -> str:
+        """A text that comes whole in a stream. Raises CallError (422)."""
+        del kind
+        if not self._looks:
+            return text
+        parts: list[str] = []
+        at = 0
+        for match in self.scan(text):
+            parts += (text[at : match.start], self.found(match, text[match.start : match.end]))
+            at = match.end
+        return "".join([*parts, text[at:]])
+
+    def verdict(self) -> dict[str, Any] | None:
+        """What is told of the shape; None where none was to be judged."""
+        if not self._schemas or self._calls:
+            return None
+        text = "".join(self._content)
+        errors: list[SchemaError] = []
+        judged = False
+        for wanted in self._schemas:
+            found = self._answer.errors_of(wanted, [text])
+            judged = judged or found is not None
+            errors += found or ()
+        if not judged:
+            return None
+        told = [{"path": error.path, "message": error.message} for error in errors[:_MOST_TOLD]]
+        return {"check": "schema", "state": "matched" if errors else "passed", "errors": told}
+
+    def ended(self) -> None:
+        """The stream is over: what was found is told."""
+        if self._over:
+            return
+        self._over = True
+        grouped: Grouped = {}
+        for value, match in self._found:
+            grouped.setdefault((match.check, match.rule, match.policy), []).append((value, match))
+        self._answer.tell_found(grouped)
+
+    def scan(self, text: str) -> list[Finding]:
+        """What is in a text, without overlaps; a finding's rule says which match it is."""
+        findings = []
+        for match in disjoint(self._answer.matches(text)):
+            key = "\0".join((match.check, match.rule, match.policy, match.action))
+            self._known[key] = match
+            findings.append(Finding(match.start, match.end, match.entity, key))
+        return findings
+
+
+class AtOnce:
+    """A channel that says all of its text when it has ended, edited as a whole."""
+
+    __slots__ = ("_edit", "_kind", "_text")
+
+    def __init__(self, kind: Kind, edit: Edit) -> None:
+        self._kind = kind
+        self._edit = edit
+        self._text: list[str] = []
+
+    def feed(self, text: str) -> str:
+        """See Channel."""
+        self._text.append(text)
+        return ""
+
+    def flush(self) -> str:
+        """See Channel."""
+        text = "".join(self._text)
+        return self._edit(self._kind, text) if text else ""
+
+
+class _Looking:
+    """A channel that is looked at."""
+
+    __slots__ = ("_hold", "_kind", "_passing")
+
+    def __init__(self, passing: Passing, kind: Kind, width: int) -> None:
+        self._passing = passing
+        self._kind = kind
+        self._hold = Hold(passing.scan, passing.found, width=width)
+
+    def feed(self, text: str) -> str:
+        """See Channel."""
+        shown = self._hold.feed(text)
+        self._passing.hear(self._kind, shown)
+        return shown
+
+    def flush(self) -> str:
+        """See Channel."""
+        shown = self._hold.flush()
+        self._passing.hear(self._kind, shown)
+        return shown
+
+
+class _Hearing:
+    """A channel that is only listened to."""
+
+    __slots__ = ("_kind", "_passing")
+
+    def __init__(self, passing: Passing, kind: Kind) -> None:
+        self._passing = passing
+        self._kind = kind
+
+    def feed(self, text: str) -> str:
+        """See Channel."""
+        self._passing.hear(self._kind, text)
+        return text
+
+    def flush(self) -> str:
+        """See Channel."""
+        return ""

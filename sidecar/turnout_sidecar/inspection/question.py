@@ -1,0 +1,296 @@
+"""A question before it leaves: every string of it is looked at, and what must not leave is masked, or the call refused.
+
+`inspect` fills in the trail, raises where the call is refused, and puts the masked form in the place of all that the exchange
+holds of the body, so that nothing that comes after can see another one: the cache, the provider, what is told of the call.
+
+Rules: what could not be looked at is failed, and fails closed unless the policy says otherwise; where it does, the call goes on
+as a Restricted one; tool definitions are masked and never a reason to refuse a call for its words; no error holds a match.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from turnout_contract.api.meta import Sensitivity
+from turnout_contract.snapshot.guards import Treatment
+from turnout_sidecar import sizes
+from turnout_sidecar.bodies.leaves import Leaves
+from turnout_sidecar.bodies.raw import rewrite_raw
+from turnout_sidecar.bodies.reading import read
+from turnout_sidecar.checks import injection
+from turnout_sidecar.exchange.call import Exchange
+from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Check, Done, GuardTrail, Verdict
+from turnout_sidecar.faults import place
+from turnout_sidecar.guarding import scanner
+from turnout_sidecar.guarding.findings import Finding
+from turnout_sidecar.inspection.guards import LiveGuard, LivePlugin, check_of
+from turnout_sidecar.inspection.masks import Masks, conversation_of, digests, partition_of
+from turnout_sidecar.inspection.matches import TEXT, Match, masked
+from turnout_sidecar.inspection.refusing import blocked, failed
+from turnout_sidecar.masking.placeholders import Masker, placeholders_in
+from turnout_sidecar.ports.detector import DetectorFailed, Flag
+
+_LOG = logging.getLogger("turnout.guardrails")
+RESTRICTED: Sensitivity = "Restricted"
+LONG = 65_536
+"""Characters that are scanned in a thread, so that others are not kept waiting."""
+_WORDS_OF = frozenset({"user", "tool", "other"})
+"""Whose words may be an attempt to turn a model: not the application's own."""
+_DONE: dict[str, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
+
+
+class Question:
+    """One call under inspection."""
+
+    def __init__(self, exchange: Exchange, guard: LiveGuard, key: bytes) -> None:
+        self._exchange = exchange
+        self._guard = guard
+        self._trail: GuardTrail = exchange.guard
+        self._leaves: Leaves = read(exchange.endpoint.name, exchange.body)
+        partition = partition_of(exchange.runtime.namespace, exchange.caller)
+        self.masks = Masks(Masker(key, partition, conversation_of(exchange.caller, self._leaves)))
+        self._matches: dict[int, list[Match]] = {}
+        self._refusals: list[tuple[str, str | None]] = []
+        self._rerouted = False
+
+    async def inspect(self) -> None:
+        """See the module. Raises CallError 403, and 503 where a check could not be made."""
+        self._bounds()
+        self._binary()
+        await self._scan()
+        self._deny()
+        self._injection()
+        await asyncio.gather(*(self._ask(plugin) for plugin in self._guard.plugins_in))
+        self._tell()
+        if self._rerouted:
+            self._exchange.sensitivity = RESTRICTED
+        if self._refusals:
+            where = {param for _, param in self._refusals}
+            raise blocked((what for what, _ in self._refusals), where.pop() if len(where) == 1 else None)
+        self._mask()
+
+    def _say(self, verdict: Verdict) -> None:
+        self._trail.verdicts.append(verdict)
+
+    def _bounds(self) -> None:
+        limits = self._guard.guard.token_limits
+        if not limits:
+            return
+        size = sizes.input_tokens(self._exchange)
+        over = [limit for limit in limits if size > limit.most]
+        for limit in over:
+            done: Done = "blocked" if limit.action == "Block" else "monitored"
+            self._say(Verdict("tokens", "input", "maxInputTokens", "matched", done, count=size))
+            if limit.action == "Block":
+                self._refusals.append((f"about {size} tokens, and at most {limit.most} are allowed", None))
+        if not over:
+            self._say(Verdict("tokens", "input", "maxInputTokens", "passed"))
+
+    def _binary(self) -> None:
+        parts = self._leaves.binary
+        if not parts:
+            return
+        action = self._guard.guard.binary_parts
+        done: Done = "blocked" if action == "Block" else "monitored" if action == "Monitor" else "none"
+        self._say(Verdict("binary", "input", "binaryParts", "not_run", done, count=len(parts)))
+        if action == "Block":
+            self._refusals.append(("a part that cannot be inspected", parts[0]))
+
+    async def _scan(self) -> None:
+        entities = self._guard.scanned_input
+        if not entities:
+            return
+        try:
+            page = self._leaves.page
+            if len(page) > LONG:
+                findings: Sequence[Finding] = await asyncio.to_thread(scanner.scan, page, entities)
+            else:
+                findings = scanner.scan(page, entities)
+            for index, found in self._leaves.split(findings).items():
+                self._found(index, found, self._guard.input)
+        except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
+            _LOG.error("call %s could not be scanned: %s", self._exchange.id, place(error))
+            self._could_not(self._guard.input.values(), "scan")
+
+    def _found(self, index: int, findings: Iterable[Finding], treatments: dict[str, Treatment]) -> None:
+        into = self._matches.setdefault(index, [])
+        for finding in findings:
+            treatment = treatments.get(finding.entity)
+            if treatment is not None:
+                into.append(_match(finding, treatment, check_of(finding.entity), finding.entity))
+
+    def _could_not(self, treatments: Iterable[Treatment], rule: str, policy: str = "") -> None:
+        """What must be looked for was not: refuse, or go on where only cleared models are."""
+        asked = list(treatments)
+        closed = [treatment for treatment in asked if treatment.action != "Monitor" and not treatment.fail_open]
+        open_ = [treatment for treatment in asked if treatment.action != "Monitor" and treatment.fail_open]
+        done: Done = "blocked" if closed else "rerouted" if open_ else "none"
+        for check in sorted({check_of(treatment.entity) for treatment in asked}):
+            self._say(Verdict(check, "input", rule, "failed", done, policy=policy))
+        if closed:
+            raise failed(f"{rule} of its question")
+        self._rerouted = self._rerouted or bool(open_)
+
+    def _deny(self) -> None:
+        denied = self._guard.deny_input
+        if denied is None:
+            return
+        matched = False
+        for index, leaf in enumerate(self._leaves.items):
+            if leaf.part == "definition":
+                continue
+            for hit in denied.deny.find(leaf.text):
+                matched = True
+                pattern = denied.patterns[hit.name]
+                self._matches.setdefault(index, []).append(
+                    Match(hit.start, hit.end, TEXT, "deny", pattern.name, pattern.action, policy=pattern.policy)
+                )
+        if not matched:
+            self._say(Verdict("deny", "input", "denyPatterns", "passed"))
+
+    def _injection(self) -> None:
+        steps = self._guard.guard.injections
+        if not steps:
+            return
+        try:
+            texts = (leaf.text for leaf in self._leaves.items if leaf.part in _WORDS_OF and not leaf.key)
+            score = injection.score("\n".join(texts))
+        except Exception as error:  # noqa: BLE001  boundary: as above
+            _LOG.error("call %s could not be looked at for injection: %s", self._exchange.id, place(error))
+            closed = any(step.action == "Block" and not step.fail_open for step in steps)
+            self._say(Verdict("injection", "input", "promptInjection", "failed", "blocked" if closed else "none"))
+            if closed:
+                raise failed("prompt injection") from None
+            return
+        held = [step for step in steps if score >= step.threshold]
+        if not held:
+            self._say(Verdict("injection", "input", "promptInjection", "passed"))
+            return
+        blocks, reroutes = any(step.action == "Block" for step in held), any(step.reroute for step in held)
+        done: Done = "blocked" if blocks else "rerouted" if reroutes else "monitored"
+        self._say(Verdict("injection", "input", "promptInjection", "matched", done, count=1))
+        self._rerouted = self._rerouted or reroutes
+        if blocks:
+            self._refusals.append(("what looks like an attempt to turn the model", None))
+
+    async def _ask(self, live: LivePlugin) -> None:
+        plugin = live.plugin
+        texts = [leaf.text for leaf in self._leaves.items]
+        try:
+            answered = await live.detector.detect(texts, sorted(live.treatments), "input")
+        except DetectorFailed as error:
+            self._plugin_failed(live, error.reason)
+            return
+        matched = self._flagged(live, answered.flags)
+        for index, findings in enumerate(answered.findings):
+            for finding in findings:
+                treatment = live.treatments.get(finding.entity)
+                if treatment is not None:
+                    matched = True
+                    match = _match(finding, treatment, "plugin", plugin.name, policy=plugin.policy)
+                    self._matches.setdefault(index, []).append(match)
+        if not matched:
+            self._say(Verdict("plugin", "input", plugin.name, "passed", policy=plugin.policy))
+
+    def _flagged(self, live: LivePlugin, flags: Sequence[Flag]) -> bool:
+        """What a classifier says of whole texts."""
+        plugin, asked = live.plugin, live.plugin.flags
+        count = sum(flag.score >= asked.threshold for flag in flags)
+        done: Done = "blocked" if asked.action == "Block" else "rerouted" if asked.reroute else "monitored"
+        if count:
+            self._say(Verdict("plugin", "input", plugin.name, "matched", done, count=count, policy=plugin.policy))
+            self._rerouted = self._rerouted or asked.reroute
+        if count and asked.action == "Block":
+            self._refusals.append((f"plug-in {plugin.name} flags it", None))
+        return count > 0
+
+    def _plugin_failed(self, live: LivePlugin, reason: str) -> None:
+        plugin = live.plugin
+        closed = plugin.enforced and not plugin.fail_open
+        self._say(
+            Verdict("plugin", "input", plugin.name, "failed", "blocked" if closed else "none", policy=plugin.policy)
+        )
+        if closed:
+            raise failed(f"plug-in {plugin.name}: {reason}")
+
+    def _tell(self) -> None:
+        """One verdict for each rule that matched, and one for each check that did not."""
+        grouped: dict[tuple[Check, str, str], list[tuple[int, Match]]] = {}
+        for index, matches in self._matches.items():
+            for match in matches:
+                grouped.setdefault((match.check, match.rule, match.policy), []).append((index, match))
+        items = self._leaves.items
+        for (check, rule, policy), found in sorted(grouped.items(), key=lambda item: item[0]):
+            match = found[0][1]
+            done = _DONE[match.action]
+            if match.reroute and done == "monitored":
+                done = "rerouted"
+            self._rerouted = self._rerouted or match.reroute
+            if match.action == "Block":
+                self._refusals += [(f"it holds {_named(match)}", items[index].place) for index, _ in found]
+            values = ((one.entity, items[index].text[one.start : one.end]) for index, one in found)
+            self._say(
+                Verdict(
+                    check,
+                    "input",
+                    rule,
+                    "matched",
+                    done,
+                    count=len(found),
+                    digests=digests(self.masks.masker, values, MOST_DIGESTS),
+                    policy=policy,
+                )
+            )
+        seen = {check for check, _, _ in grouped}
+        for check in sorted({check_of(entity) for entity in self._guard.scanned_input} - seen):
+            if not any(verdict.check == check for verdict in self._trail.verdicts):
+                self._say(Verdict(check, "input", "*", "passed"))
+
+    def _mask(self) -> None:
+        stretches = {index: masked(matches) for index, matches in self._matches.items()}
+        items, masks = self._leaves.items, self.masks
+        for index, found in stretches.items():
+            for match in found:
+                masks.table.add(match.entity, items[index].text[match.start : match.end], restore=match.restore)
+        masks.asked = placeholders_in(self._leaves.page)
+        new: dict[int, str] = {}
+        for index, leaf in enumerate(items):
+            matches = stretches.get(index, ())
+            if matches or masks.asked:
+                text = masks.pieces(leaf.text, matches, bare=leaf.bare)
+                if text != leaf.text:
+                    new[index] = text
+        self._put(new)
+
+    def _put(self, new: dict[int, str]) -> None:
+        """The masked forms in the place of all that the exchange holds of the body."""
+        exchange, leaves = self._exchange, self._leaves
+        untouched = exchange.body is exchange.parsed
+        if untouched:
+            exchange.raw = rewrite_raw(exchange.raw, exchange.body, leaves, new)
+            exchange.parsed = exchange.body = leaves.rewritten(new) if new else exchange.body
+        elif new:
+            exchange.parsed = exchange.body = leaves.rewritten(new)
+            exchange.raw = orjson.dumps(exchange.body)
+
+
+def _match(finding: Finding, treatment: Treatment, check: Check, rule: str, *, policy: str = "") -> Match:
+    return Match(
+        finding.start,
+        finding.end,
+        finding.entity,
+        check,
+        rule,
+        treatment.action,
+        treatment.reroute,
+        treatment.restore,
+        policy,
+    )
+
+
+def _named(match: Match) -> str:
+    if match.check == "deny":
+        return f"what the pattern {match.rule} denies"
+    return f"{match.entity}, found by {match.rule}" if match.check == "plugin" else match.entity

@@ -1,0 +1,150 @@
+"""Streams of answers on their way through the guardrails; see `exchange.call.ByteStream`.
+
+`Edited` passes each piece through an editor, which holds back no more than what might still become a match or a placeholder, and
+flushes it however the stream ends. `Judged` is what a stream is where its answer must be known whole before any of it is shown.
+
+Rules: a piece is never empty; what refuses in the middle of a stream ends it with an error event in the asked API's words, lets go
+of the upstream at once, and nothing of what was refused goes out; an aborted answer is not kept by the cache.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from turnout_sidecar.exchange.call import ByteStream, Exchange
+from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.ports.clock import Clock
+from turnout_sidecar.wire.registry import INBOUND
+
+MAX_HELD_BYTES = 16_777_216
+"""Of an answer that must be known whole."""
+
+
+class Editor(Protocol):
+    """What changes the frames of one stream."""
+
+    def feed(self, frames: bytes) -> bytes:
+        """What may go out of them and of what was held. Raises CallError where nothing more may."""
+
+    def finish(self) -> bytes:
+        """The end has come, a good or a bad one: what was held."""
+
+
+class Edited:
+    """A stream through an editor. `ended` is told when nothing more comes, whatever the reason.
+
+    `clock`: by which the time is counted that it takes to look at the answer; None: it is not looked at.
+    """
+
+    __slots__ = ("_clock", "_editor", "_ended", "_exchange", "_inner", "_over")
+
+    def __init__(
+        self,
+        inner: ByteStream,
+        editor: Editor,
+        exchange: Exchange,
+        ended: Callable[[], None] = lambda: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._inner = inner
+        self._editor = editor
+        self._exchange = exchange
+        self._ended = ended
+        self._clock = clock
+        self._over = False
+
+    def __aiter__(self) -> "Edited":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next frames that may be shown."""
+        while not self._over:
+            try:
+                piece = await self._inner.__anext__()
+            except StopAsyncIteration:
+                return self._last()
+            try:
+                shown = self._fed(piece)
+            except CallError as error:
+                return await self._refuse(error)
+            if shown:
+                return shown
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Let go; what was held is nobody's any more."""
+        if not self._over:
+            self._over = True
+            self._ended()
+        await self._inner.aclose()
+
+    def _fed(self, piece: bytes) -> bytes:
+        if self._clock is None:
+            return self._editor.feed(piece)
+        began = self._clock.monotonic_ns()
+        try:
+            return self._editor.feed(piece)
+        finally:
+            self._exchange.guard.took("output", began, self._clock.monotonic_ns())
+
+    def _last(self) -> bytes:
+        self._over = True
+        try:
+            shown = self._editor.finish()
+        except CallError as error:
+            self._exchange.aborted = True
+            self._exchange.error = error.code
+            shown = INBOUND[self._exchange.endpoint.format].error_frame(error)
+        self._ended()
+        if not shown:
+            raise StopAsyncIteration
+        return shown
+
+    async def _refuse(self, error: CallError) -> bytes:
+        self._over = True
+        await self._inner.aclose()
+        self._exchange.aborted = True
+        self._exchange.error = error.code
+        self._ended()
+        return INBOUND[self._exchange.endpoint.format].error_frame(error)
+
+
+class Judged:
+    """Frames that are all there and may all be shown."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._left = pieces[::-1]
+
+    def __aiter__(self) -> "Judged":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next of them."""
+        while self._left:
+            piece = self._left.pop()
+            if piece:
+                return piece
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+        self._left = []
+
+
+async def whole(stream: ByteStream) -> list[bytes]:
+    """All pieces of a stream. Raises CallError (502) where they are more than can be held."""
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async for piece in stream:
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_HELD_BYTES:
+                message = (
+                    f"The answer is larger than the {MAX_HELD_BYTES} bytes that can be looked at before it is given."
+                )
+                raise CallError(502, "answer_too_large", message)
+    finally:
+        await stream.aclose()
+    return pieces
