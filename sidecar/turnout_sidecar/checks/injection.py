@@ -27,11 +27,18 @@ _ALPHABET = bytes(120 if chr(code).isascii() and (chr(code).isalnum() or code in
 _MOST_WORDS = 8
 _WINDOW, _STEP = 80, 48
 """In words. The words of a sign without a mark stand together; a window reaches further than any such sign."""
+_EVERYWHERE = frozenset(
+    (
+        b"a about all an and any as create do for from here if in is it like me my no not now of on or so that "
+        b"the this to use what with without write you your"
+    ).split()
+)
 _COMMON = frozenset(
     (
-        b"a about act all always an and any answer as begin code data do for from give if important in "
-        b"information is it language last like list make message model my never no not now of on or out print "
-        b"read show start tell that the this to two user what with word without write you your "
+        b"about access act actual always another answer before begin character code content data different "
+        b"earlier else email end even first following give important include information just language last "
+        b"list make message mode model more must never normal now old only open other out print put read real "
+        b"role second show standard start system tell text two up user word write"
     ).split()
 )
 _LONGEST_WORD = 16_384
@@ -118,17 +125,22 @@ _VOCABULARY = frozenset(word for one in _WORDED for group in one.words for word 
 _LETTERS = bytes(code if chr(code) in "abcdefghijklmnopqrstuvwxyz0123456789" else 32 for code in range(256))
 
 
+def _commonness(group: frozenset[bytes]) -> int:
+    return len(group & _COMMON) + 10 * len(group & _EVERYWHERE)
+
+
 def _indexed() -> dict[bytes, frozenset[int]]:
     """Which signs (by place) to think of where a word is: the words of each sign's rarest group."""
     found: dict[bytes, set[int]] = {}
     for place, one in enumerate(_WORDED):
-        for word in min(one.words, key=lambda group: len(group & _COMMON)):
+        for word in min(one.words, key=_commonness):
             found.setdefault(word, set()).add(place)
     return {word: frozenset(places) for word, places in found.items()}
 
 
 _INDEX = _indexed()
 _INDEXED = frozenset(_INDEX)
+_ANY_SIGN = _compiled(rf"\b(?:{'|'.join(sorted(word.decode() for word in _INDEX))})\b")
 
 
 def _signs(text: str) -> Iterator[Sign]:
@@ -140,6 +152,14 @@ def _signs(text: str) -> Iterator[Sign]:
 
 def _candidates(text: str, lower: bytes) -> Iterator[_Ready]:
     """The signs that could be there, judged by single words."""
+    if _ANY_SIGN.search(lower) is not None:
+        yield from _worded(lower)
+    yield from _MARKED
+    if not text.isascii() and _SCRIPTS.search(text) is not None:
+        yield from _FOREIGN
+
+
+def _worded(lower: bytes) -> Iterator[_Ready]:
     known = [(at, word) for at, word in enumerate(lower.translate(_LETTERS).split()) if word in _VOCABULARY]
     present = {word for _, word in known}
     places = {place for word in present & _INDEXED for place in _INDEX[word] if _all(_WORDED[place].words, present)}
@@ -148,9 +168,6 @@ def _candidates(text: str, lower: bytes) -> Iterator[_Ready]:
         one = _WORDED[place]
         if one.marks or any(_all(one.words, window) for window in windows):
             yield one
-    yield from _MARKED
-    if not text.isascii() and _SCRIPTS.search(text) is not None:
-        yield from _FOREIGN
 
 
 def _windows(known: list[tuple[int, bytes]]) -> Collection[set[bytes]]:
