@@ -172,6 +172,7 @@ class Gateway:
     def _swap(self, snapshot: Snapshot, version: str) -> tuple[str, ...]:
         runtime = Runtime.build(snapshot, version, self._secrets, self._identities, self._guarding)
         self._identities.settle()
+        self._guarding.settle(snapshot.guards)
         self._budgets.keep(runtime.backends())
         self.runtime = runtime
         for changed in self._callbacks:

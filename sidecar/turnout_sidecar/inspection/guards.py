@@ -6,6 +6,7 @@ which keep their connections and their count of calls in flight over changes of 
 Rules: a guard that cannot be built is a ValueError that names the field, never a guard that lacks something.
 """
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -71,6 +72,8 @@ class Guarding:
 
     def __init__(self, upstream: Upstream) -> None:
         self._detectors = Detectors(upstream)
+        self._before: list[Plugin] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self.random_key = os.urandom(KEY_BYTES)
 
     def live(self, guards: Iterable[Guard]) -> dict[str, LiveGuard]:
@@ -80,12 +83,20 @@ class Guarding:
             for guard in guards
         }
 
-    async def keep(self, guards: Iterable[Guard]) -> None:
-        """Let go of the detectors that no guard names any more."""
-        await self._detectors.keep([plugin for guard in guards for plugin in guard.plugins])
+    def settle(self, guards: Iterable[Guard]) -> None:
+        """These are in force now: detectors that neither they nor those before them name are let go.
+
+        Calls that began under the last configuration still ask its detectors.
+        """
+        plugins = [plugin for guard in guards for plugin in guard.plugins]
+        wanted, self._before = [*plugins, *self._before], plugins
+        task = asyncio.get_running_loop().create_task(self._detectors.keep(wanted), name="detectors-keep")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """Let go of all."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._detectors.close()
 
 

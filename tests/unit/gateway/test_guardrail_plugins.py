@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway_rig import a_gateway, call
+from gateway_rig import a_gateway, apply, call
 from guard_rig import EMAIL, Echo, a_guard, asked, guarded, said, streamed, treated
 from turnout_contract.snapshot import guards
 from turnout_sidecar.adapters.fake_upstream import FakeReply, FakeResponse
@@ -127,3 +127,16 @@ async def test_an_answer_that_it_could_not_look_at_is_not_given(stream: bool) ->
         reply = await call(gateway, asked("chat", "Who?", stream=stream))
     assert (reply.status, reply.error["code"]) == (503, "guardrail_failed")
     assert b"Zoe" not in reply.body
+
+
+async def test_a_plug_in_that_is_named_no_more_serves_the_calls_that_know_it() -> None:
+    outside = Outside()
+    async with a_gateway(guarded(with_plugin(a_plugin())), upstream=outside) as gateway:
+        apply(gateway, guarded())
+        apply(gateway, guarded(with_plugin(a_plugin(timeout_ms=4000))))
+        reply = await call(gateway, asked("chat", TEXT))
+        apply(gateway, guarded())
+        apply(gateway, guarded(a_guard(id="other")))
+        plain = await call(gateway, asked("chat", TEXT))
+    assert (reply.status, plain.status) == (200, 200)
+    assert len(outside.seen) == 1
