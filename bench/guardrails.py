@@ -103,9 +103,10 @@ def _round(clock: Clock) -> dict[tuple[str, str], float]:
     found["put back placeholders, a chunk", "us"] = _chunk(clock, _restorer)
     found["look at prose for new matches, a chunk", "us"] = _chunk(clock, _holder)
     found["edit an answer with nothing to do, a chunk", "us"] = _chunk(clock, _editor)
-    found["the worst of hostile 40 KB", "ms"] = (
-        max(_worst(clock, text) for text in guard_texts.hostile().values()) / 1e3
-    )
+    texts = guard_texts.hostile().values()
+    found["the worst of hostile 40 KB", "ms"] = max(_worst(clock, text) for text in texts) / 1e3
+    streams = [min(clock.of(lambda _, text=text: _held(text), 2)) for text in texts]  # type: ignore[misc]
+    found["the worst of streams of that, in 200 pieces", "ms"] = max(streams) / 1e3
     return found
 
 
@@ -115,7 +116,6 @@ def _worst(clock: Clock, text: str) -> float:
         lambda _: scan(text),
         lambda _: injection.score(text),
         lambda _: _table().restore(text),
-        lambda _: _held(text),
     )
     return max(min(clock.of(look, 3)) for look in looks)
 
