@@ -23,7 +23,19 @@ from turnout_sidecar.exchange.guarded import GuardTrail
 
 _NANO: Final = 1e9
 _FIXED: Final = frozenset(
-    {*guards.BUILT_IN, guards.SECRET, "injection", "tokens", "binary", "schema", "refusal", "empty", "pii", "secrets"}
+    {
+        *guards.BUILT_IN,
+        guards.SECRET,
+        "deny",
+        "injection",
+        "tokens",
+        "binary",
+        "schema",
+        "refusal",
+        "empty",
+        "pii",
+        "secrets",
+    }
 )
 """What a verdict may name beside what is configured: entities of our own, and checks by their own names."""
 

@@ -124,9 +124,9 @@ class Answer:
     def _could_not(self) -> None:
         treatments = [treatment for treatment in self._guard.output.values() if treatment.action != "Monitor"]
         closed = any(not treatment.fail_open for treatment in treatments)
-        self.say(Verdict("pii", "output", "scan", "failed", "blocked" if closed else "none"))
+        self.say(Verdict("pii", "output", "pii", "failed", "blocked" if closed else "none"))
         if closed or (self._guard.deny_output is not None and not self._guard.guard.fail_open):
-            raise unread("scan")
+            raise unread("its scan")
 
     def tell(self, matches: Sequence[Sequence[Match]], texts: Sequence[str]) -> None:
         """What was found in each text. Raises CallError (422) where any of it blocks."""
@@ -165,11 +165,11 @@ class Answer:
     def _passed(self, matched: set[str]) -> None:
         checks = {check_of(entity) for entity in self._guard.scanned_output}
         if "secrets" in checks - matched:
-            self.say(Verdict("secrets", "output", "*", "passed"))
+            self.say(Verdict("secrets", "output", "secrets", "passed"))
         if "pii" in checks - matched:
-            self.say(Verdict("pii", "output", "*", "passed"))
+            self.say(Verdict("pii", "output", "pii", "passed"))
         if self._guard.deny_output is not None and "deny" not in matched:
-            self.say(Verdict("deny", "output", "denyPatterns", "passed"))
+            self.say(Verdict("deny", "output", "deny", "passed"))
 
     def quality(self, answer: dict[str, Any]) -> None:
         """Signals for whoever decides which model is good enough."""
@@ -194,21 +194,19 @@ class Answer:
         exchange, policy = self._exchange, wanted.policy
         asked = wanted.schema if wanted.schema is not None else asked_schema(exchange.endpoint.name, exchange.body)
         if asked is None or not texts:
-            self.say(Verdict("schema", "output", "jsonSchema", "not_run", policy=policy))
+            self.say(Verdict("schema", "output", "schema", "not_run", policy=policy))
             return None
         try:
             errors = tuple(error for text in texts for error in schema_errors(asked, text))
         except SchemaUnusable:
             closed = wanted.on_violation != "Monitor" and not self._guard.guard.fail_open
-            self.say(
-                Verdict("schema", "output", "jsonSchema", "failed", "blocked" if closed else "none", policy=policy)
-            )
+            self.say(Verdict("schema", "output", "schema", "failed", "blocked" if closed else "none", policy=policy))
             if closed:
                 raise unread("its JSON schema cannot be used") from None
             return None
         state: State = "matched" if errors else "passed"
         done = _WISHED[wanted.on_violation] if errors else "none"
-        self.say(Verdict("schema", "output", "jsonSchema", state, done, count=len(errors), policy=policy))
+        self.say(Verdict("schema", "output", "schema", state, done, count=len(errors), policy=policy))
         return errors
 
     async def _ask(self, live: LivePlugin, texts: Sequence[tuple[Kind, str]]) -> list[list[Match]]:

@@ -82,11 +82,11 @@ class Question:
         over = [limit for limit in limits if size > limit.most]
         for limit in over:
             done: Done = "blocked" if limit.action == "Block" else "monitored"
-            self._say(Verdict("tokens", "input", "maxInputTokens", "matched", done, count=size))
+            self._say(Verdict("tokens", "input", "tokens", "matched", done, count=size))
             if limit.action == "Block":
                 self._refusals.append((f"about {size} tokens, and at most {limit.most} are allowed", None))
         if not over:
-            self._say(Verdict("tokens", "input", "maxInputTokens", "passed"))
+            self._say(Verdict("tokens", "input", "tokens", "passed"))
 
     def _binary(self) -> None:
         parts = self._leaves.binary
@@ -94,7 +94,7 @@ class Question:
             return
         action = self._guard.guard.binary_parts
         done: Done = "blocked" if action == "Block" else "monitored" if action == "Monitor" else "none"
-        self._say(Verdict("binary", "input", "binaryParts", "not_run", done, count=len(parts)))
+        self._say(Verdict("binary", "input", "binary", "not_run", done, count=len(parts)))
         if action == "Block":
             self._refusals.append(("a part that cannot be inspected", parts[0]))
 
@@ -112,7 +112,7 @@ class Question:
                 self._found(index, found, self._guard.input)
         except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
             _LOG.error("call %s could not be scanned: %s", self._exchange.id, place(error))
-            self._could_not(self._guard.input.values(), "scan")
+            self._could_not(self._guard.input.values())
 
     def _found(self, index: int, findings: Iterable[Finding], treatments: dict[str, Treatment]) -> None:
         into = self._matches.setdefault(index, [])
@@ -121,16 +121,16 @@ class Question:
             if treatment is not None:
                 into.append(_match(finding, treatment, check_of(finding.entity), finding.entity))
 
-    def _could_not(self, treatments: Iterable[Treatment], rule: str, policy: str = "") -> None:
+    def _could_not(self, treatments: Iterable[Treatment]) -> None:
         """What must be looked for was not: refuse, or go on where only cleared models are."""
         asked = list(treatments)
         closed = [treatment for treatment in asked if treatment.action != "Monitor" and not treatment.fail_open]
         open_ = [treatment for treatment in asked if treatment.action != "Monitor" and treatment.fail_open]
         done: Done = "blocked" if closed else "rerouted" if open_ else "none"
         for check in sorted({check_of(treatment.entity) for treatment in asked}):
-            self._say(Verdict(check, "input", rule, "failed", done, policy=policy))
+            self._say(Verdict(check, "input", check, "failed", done))
         if closed:
-            raise failed(f"{rule} of its question")
+            raise failed("the scan of its question")
         self._rerouted = self._rerouted or bool(open_)
 
     def _deny(self) -> None:
@@ -148,7 +148,7 @@ class Question:
                     Match(hit.start, hit.end, TEXT, "deny", pattern.name, pattern.action, policy=pattern.policy)
                 )
         if not matched:
-            self._say(Verdict("deny", "input", "denyPatterns", "passed"))
+            self._say(Verdict("deny", "input", "deny", "passed"))
 
     def _injection(self) -> None:
         steps = self._guard.guard.injections
@@ -160,17 +160,17 @@ class Question:
         except Exception as error:  # noqa: BLE001  boundary: as above
             _LOG.error("call %s could not be looked at for injection: %s", self._exchange.id, place(error))
             closed = any(step.action == "Block" and not step.fail_open for step in steps)
-            self._say(Verdict("injection", "input", "promptInjection", "failed", "blocked" if closed else "none"))
+            self._say(Verdict("injection", "input", "injection", "failed", "blocked" if closed else "none"))
             if closed:
                 raise failed("prompt injection") from None
             return
         held = [step for step in steps if score >= step.threshold]
         if not held:
-            self._say(Verdict("injection", "input", "promptInjection", "passed"))
+            self._say(Verdict("injection", "input", "injection", "passed"))
             return
         blocks, reroutes = any(step.action == "Block" for step in held), any(step.reroute for step in held)
         done: Done = "blocked" if blocks else "rerouted" if reroutes else "monitored"
-        self._say(Verdict("injection", "input", "promptInjection", "matched", done, count=1))
+        self._say(Verdict("injection", "input", "injection", "matched", done, count=1))
         self._rerouted = self._rerouted or reroutes
         if blocks:
             self._refusals.append(("what looks like an attempt to turn the model", None))
@@ -246,7 +246,7 @@ class Question:
         seen = {check for check, _, _ in grouped}
         for check in sorted({check_of(entity) for entity in self._guard.scanned_input} - seen):
             if not any(verdict.check == check for verdict in self._trail.verdicts):
-                self._say(Verdict(check, "input", "*", "passed"))
+                self._say(Verdict(check, "input", check, "passed"))
 
     def _mask(self) -> None:
         stretches = {index: masked(matches) for index, matches in self._matches.items()}
