@@ -9,7 +9,7 @@ not looked at again; what could not be looked at is not given, unless the policy
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from turnout_contract.snapshot.guards import AnswerSchema, Treatment
@@ -175,6 +175,15 @@ class Answer:
         """Signals for whoever decides which model is good enough."""
         for signal in quality.signals(self._exchange.endpoint.name, answer):
             self.say(Verdict("quality", "output", signal, "matched", count=1))
+
+    def tell_quality(self, kinds: Collection[Kind]) -> None:
+        """The same of a stream that has come to its end, by the kinds of text that it brought."""
+        if self._exchange.aborted:
+            return
+        if "refusal" in kinds:
+            self.say(Verdict("quality", "output", "refusal", "matched", count=1))
+        elif not {"content", "arguments"}.intersection(kinds):
+            self.say(Verdict("quality", "output", "empty", "matched", count=1))
 
     def _shape(self, answer: dict[str, Any]) -> None:
         """Raises Misshapen."""

@@ -42,29 +42,32 @@ class Denied(NamedTuple):
 class LiveGuard:
     """See the module."""
 
-    __slots__ = ("answers", "deny_input", "deny_output", "guard", "input", "output", "plugins_in", "plugins_out")
+    __slots__ = (
+        "answers",
+        "deny_input",
+        "deny_output",
+        "guard",
+        "input",
+        "output",
+        "plugins_in",
+        "plugins_out",
+        "scanned_input",
+        "scanned_output",
+    )
 
     def __init__(self, guard: Guard, detectors: Mapping[Plugin, Detector]) -> None:
         """Raises ValueError for a pattern that is none."""
         self.guard = guard
         self.input = {treatment.entity: treatment for treatment in guard.input}
         self.output = {treatment.entity: treatment for treatment in guard.output}
+        self.scanned_input = scanner.ENTITIES & self.input.keys()
+        self.scanned_output = scanner.ENTITIES & self.output.keys()
         self.deny_input = _denied(guard.deny_input)
         self.deny_output = _denied(guard.deny_output)
         self.plugins_in = tuple(_asked(guard.plugins, detectors, "input"))
         self.plugins_out = tuple(_asked(guard.plugins, detectors, "output"))
         self.answers = bool(guard.output or guard.deny_output or guard.schemas or self.plugins_out)
         """Whether answers are looked at."""
-
-    @property
-    def scanned_input(self) -> frozenset[str]:
-        """What of the gateway's own entities is looked for in questions."""
-        return scanner.ENTITIES & self.input.keys()
-
-    @property
-    def scanned_output(self) -> frozenset[str]:
-        """The same in answers."""
-        return scanner.ENTITIES & self.output.keys()
 
 
 class Guarding:

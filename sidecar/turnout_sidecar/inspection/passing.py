@@ -27,7 +27,7 @@ class Passing:
         self._looks = looks
         self._schemas = schemas
         self._content: list[str] = []
-        self._calls = False
+        self._kinds: set[Kind] = set()
         self._found: list[tuple[str, Match]] = []
         self._known: dict[str, Match] = {}
         self._over = False
@@ -39,10 +39,11 @@ class Passing:
 
     def hear(self, kind: Kind, text: str) -> None:
         """What goes out, for the judgement of the whole."""
+        if not text:
+            return
+        self._kinds.add(kind)
         if kind == "content" and self._schemas:
             self._content.append(text)
-        elif kind == "arguments":
-            self._calls = True
 
     def found(self, finding: Finding, value: str) -> str:
         """What a finding of `scan` becomes. Raises CallError (422)."""
@@ -66,7 +67,7 @@ class Passing:
 
     def verdict(self) -> dict[str, Any] | None:
         """What is told of the shape; None where none was to be judged."""
-        if not self._schemas or self._calls:
+        if not self._schemas or "arguments" in self._kinds:
             return None
         text = "".join(self._content)
         errors: list[SchemaError] = []
@@ -89,6 +90,7 @@ class Passing:
         for value, match in self._found:
             grouped.setdefault((match.check, match.rule, match.policy), []).append((value, match))
         self._answer.tell_found(grouped)
+        self._answer.tell_quality(self._kinds)
 
     def scan(self, text: str) -> list[Finding]:
         """What is in a text, without overlaps; a finding's rule says which match it is."""

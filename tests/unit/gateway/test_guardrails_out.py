@@ -216,3 +216,13 @@ async def test_the_text_of_a_stream_is_that_of_the_whole(piece: int) -> None:
         stream = await call(gateway, asked("chat", "Write.", stream=True))
     assert streamed("chat", stream.body) == said("chat", whole.body)
     assert orjson.loads(whole.body)["usage"]["completion_tokens"] == 5
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("text", "signals"), [("", ["empty"]), ("Yes.", [])])
+async def test_an_empty_answer_is_a_signal(text: str, signals: list[str], stream: bool) -> None:
+    telemetry = FakeTelemetry()
+    guard = a_guard(output=treated("Mask", restore=False))
+    async with a_gateway(guarded(guard), upstream=Echo(a_say(text)), telemetry=telemetry) as gateway:
+        await call(gateway, asked("chat", "Say.", stream=stream))
+    assert [v.rule for v in telemetry.ended[-1].guard.verdicts if v.check == "quality"] == signals
