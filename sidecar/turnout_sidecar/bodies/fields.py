@@ -223,7 +223,7 @@ _PARTS: Final[Mapping[Part, str]] = {
     "definition": "mcp_list_tools",
     "user": "mcp_approval_response",
 }
-_KINDS: Final[Mapping[str, Kind]] = {
+KINDS: Final[Mapping[str, Kind]] = {
     **{name: Kind(part) for part, names in _PARTS.items() for name in names.split()},
     **dict.fromkeys(("redacted_thinking", "reasoning.encrypted"), Kind("assistant", _SEALED)),
     "image_generation_call": Kind("assistant", {**INNER, "result": _MEDIA}),
@@ -238,7 +238,7 @@ def kind_of(held: Mapping[str, Any], inside: Inside) -> Kind | None:
     name = held.get("type")
     if name.__class__ is not str:
         return None
-    found = _KINDS.get(name)
+    found = KINDS.get(name)
     if found is not None:
         return found
     if inside == "tool" and name == "url":

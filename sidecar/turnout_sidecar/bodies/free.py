@@ -54,11 +54,14 @@ class Free(Texts):
             raise too_many()
         for name, value in held.items():
             self.strings += 1
-            here = (path, name)
-            if name not in SCHEMA_KEYWORDS:
+            if value.__class__ is str and value in SCHEMA_WORDS and name in SCHEMA_KEYWORDS:
+                self.strings += 1
+            elif name not in SCHEMA_KEYWORDS:
+                here = (path, name)
                 self._schema_value(value, here, part, name, self.key(name, here, part, bare=True))
             else:
-                self._schema_value(value, here, part, context, going_by(context) if name in SAYS_LITTLE else HARD)
+                before = going_by(context) if name in SAYS_LITTLE else HARD
+                self._schema_value(value, (path, name), part, context, before)
 
     def headers(self, held: dict[str, Any], path: Any, part: Part) -> None:
         """Headers for a tool server: credentials in them are the caller's gift to it."""

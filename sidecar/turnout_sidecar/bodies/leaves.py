@@ -22,7 +22,7 @@ Path = tuple[Any, Any]
 INSIDE = None
 
 
-class Leaf(msgspec.Struct, frozen=True):
+class Leaf(msgspec.Struct, frozen=True, gc=False):
     """One text. `key`: it is the name of a member; `bare`: a placeholder in it has no angle brackets."""
 
     text: str

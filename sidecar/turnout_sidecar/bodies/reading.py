@@ -13,7 +13,7 @@ from turnout_sidecar.bodies.fields import INSIDE, ROLES, TOP, Field, Fields, Par
 from turnout_sidecar.bodies.free import Free
 from turnout_sidecar.bodies.leaves import Leaf, Leaves, place_of
 from turnout_sidecar.bodies.skipped import WORDS, is_id, signature_at
-from turnout_sidecar.bodies.texts import HARD, SOFT, MOST, SPECIAL, is_data, too_many
+from turnout_sidecar.bodies.texts import HARD, MOST, SOFT, SPECIAL, is_data, too_many
 from turnout_sidecar.bodies.writing import VALUE, Coded
 
 _CITATIONS: Final = frozenset(("file_citation", "container_file_citation", "file_path"))
@@ -101,7 +101,14 @@ class _Reader(Free):
                 self._object(value, (path, index), part, field)
             elif kind is str:
                 self.strings += 1
-                if value and not (field.words and value in WORDS):
+                if not value or (field.words and value in WORDS):
+                    continue
+                if field.plain and value[0] not in SPECIAL:
+                    here = (path, index)
+                    self.cells.append((here, self.strings - 1, len(self.items), VALUE))
+                    self.items.append(Leaf(value, part, here, bare=field.bare))
+                    self.parts += (HARD, value)
+                else:
                     self._field(value, (path, index), part, field, held)
             elif kind is list:
                 self._list(value, (path, index), part, field, held)

@@ -47,7 +47,8 @@ WORDS: Final = frozenset(
     code_interpreter_call.outputs computer_call_output.output.image_url openai-responses-v1 anthropic-claude-v1
     google-gemini-v1 web_search_20250305 web_fetch_20250910 bash_20250124 text_editor_20250124
     text_editor_20250429 text_editor_20250728 computer_20250124 code_execution_20250522 code_execution_20250825
-    memory_20250818
+    bash_code_execution_tool_result text_editor_code_execution_tool_result
+    tool_search_tool_result program program_output memory_20250818
     """
     )
 )

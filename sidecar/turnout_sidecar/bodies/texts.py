@@ -11,7 +11,7 @@ from turnout_sidecar.bodies.fields import Part
 from turnout_sidecar.bodies.json_text import is_json, tokens
 from turnout_sidecar.bodies.leaves import INSIDE, Cell, Leaf, place_of
 from turnout_sidecar.bodies.skipped import words
-from turnout_sidecar.bodies.writing import KEY, NOTHING, NUMBER, VALUE, Coded, InJson, Node, Slot
+from turnout_sidecar.bodies.writing import KEY, NOTHING, NUMBER, VALUE, Coded, InJson, Node
 from turnout_sidecar.exchange.errors import CallError, bad_request
 
 HARD: Final = "\n\x00\n"
@@ -29,6 +29,7 @@ _JSON_BEGINS: Final = frozenset('{[" \t\r\n')
 MOST: Final = 250_000
 """Texts of a body, keys included; an embeddings call may bring 100,000."""
 _DEEPEST: Final = 4
+_SHORT_BINARY: Final = 2048
 _LONG_NUMBER: Final = 1_000_000  # seven digits: no number that means somebody is shorter
 _LONGEST_WHOLE: Final = 1e19
 _LONGEST_CONTEXT: Final = 64
@@ -97,56 +98,65 @@ class Texts:
     def media(self, text: str, media_type: Any, path: Any, part: Part) -> None:
         """A string that should be base64: taken as text where it is none."""
         found = coded.file_text(text, media_type if media_type.__class__ is str else "")
-        self.cell(
-            self.node(text, path, part, HARD) if found is None else self._decoded(found, path, part, HARD, 1), path
-        )
+        if found is None:
+            self.cell(self.node(text, path, part, HARD), path)
+        else:
+            self.cell(self._decoded(found, text, path, part, HARD, 1), path)
 
     def node(self, text: str, path: Any, part: Part, before: str, *, bare: bool = False, depth: int = 0) -> Node:
         """A string wherever it stands, not empty. NOTHING: there is nothing in it to inspect."""
         if text[0] in SPECIAL and depth < _DEEPEST:
             if text[0] in _JSON_BEGINS and is_json(text):
-                return self._json(text, path, part, before, depth + 1)
+                return self._json(text, path, part, depth + 1)
             if is_data(text):
                 found = coded.data_url(text)
                 if found is not None:
-                    return self._decoded(found, path, part, before, depth + 1)
+                    return self._decoded(found, text, path, part, before, depth + 1)
         return self._leaf(text, path, part, before, bare=bare)
 
-    def _decoded(self, found: coded.Found, path: Any, part: Part, before: str, depth: int) -> Node:
+    def _decoded(self, found: coded.Found, text: str, path: Any, part: Part, before: str, depth: int) -> Node:
+        """What base64 says. A short word that says nothing may still be somebody's key, which is base64 to look at."""
         if found.text is None:
             self.binary.append(place_of(path))
-            return NOTHING
+            return self._leaf(text, path, part, before) if len(text) <= _SHORT_BINARY else NOTHING
         if not found.text.text:
             return NOTHING
         inner = self.node(found.text.text, (path, INSIDE), part, before, depth=depth)
         return NOTHING if inner == NOTHING else Coded(inner, found.text.encode)
 
-    def _json(self, text: str, path: Any, part: Part, before: str, depth: int) -> Node:
-        """JSON in a string, token by token."""
-        slots: list[Slot] = []
+    def _json(self, text: str, path: Any, part: Part, depth: int) -> Node:
+        """JSON in a string, token by token. What says the same under the same name is one leaf."""
+        nodes: list[Node] = []
         inside = (path, INSIDE)
-        context = named = last = ""
-        for token in tokens(text):
-            said = token.said
-            if token.key:
+        keys: dict[str, Node] = {"": NOTHING}
+        values: dict[tuple[str, str], Node] = {}
+        context = named = last = by = ""
+        fresh = -1  # how many leaves there are right behind a new key
+        for said, key, number in tokens(text):
+            if key:
+                found = keys.get(said)
+                if found is None:
+                    found = keys[said] = self._leaf(said, inside, part, HARD, key=True)
+                    fresh = len(self.items)
+                nodes.append(found)
                 last = said
-                before = GIVES if said else HARD
-                if said in SAYS_LITTLE:
-                    before = going_by(named or context)
-                else:
-                    context = said
-                if said:
-                    slots.append(Slot(token.start, token.end, self._leaf(said, inside, part, HARD, key=True)))
+                by = (named or context) if said in SAYS_LITTLE else said
+                context = context if said in SAYS_LITTLE else said
                 continue
-            if token.number:
-                node: Node = self._leaf(said, inside, part, before, number=True)
-            else:
-                node = self.node(said, inside, part, before, depth=depth) if said else NOTHING
-                named = said if last in NAMES else named if last in SAYS_LITTLE else ""
-            if node != NOTHING:
-                slots.append(Slot(token.start, token.end, node))
-            before = going_by(context)
-        return InJson(text, slots) if slots else NOTHING
+            found = values.get((by, said)) if said else NOTHING
+            if found is None:
+                before = GIVES if fresh == len(self.items) and by == last else going_by(by)
+                if number:
+                    found = self._leaf(said, inside, part, before, number=True)
+                else:
+                    found = self.node(said, inside, part, before, depth=depth)
+                values[by, said] = found
+            nodes.append(found)
+            if last in NAMES:
+                named = said
+            elif last not in SAYS_LITTLE:
+                named = ""
+        return InJson(text, nodes) if nodes else NOTHING
 
     def _leaf(
         self,

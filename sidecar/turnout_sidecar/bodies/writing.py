@@ -10,25 +10,19 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from turnout_sidecar.bodies.json_text import spans
+
 NOTHING: Final = -1
 VALUE: Final = 0
 KEY: Final = 1
 NUMBER: Final = 2
 
 
-class Slot(NamedTuple):
-    """One token of a JSON text: [start, end) of it."""
-
-    start: int
-    end: int
-    node: "Node"
-
-
 class InJson(NamedTuple):
-    """A text that is JSON."""
+    """A text that is JSON, and what each of its tokens is made of."""
 
     text: str
-    slots: list[Slot]
+    nodes: list["Node"]
 
 
 class Coded(NamedTuple):
@@ -62,15 +56,15 @@ def said(node: Node, new: Mapping[int, str]) -> str | None:
 
 
 def _json_said(node: InJson, new: Mapping[int, str]) -> str | None:
+    changed = {index: text for index, inner in enumerate(node.nodes) if (text := said(inner, new)) is not None}
+    if not changed:
+        return None
     parts: list[str] = []
     at = 0
-    for slot in node.slots:
-        text = said(slot.node, new)
-        if text is not None:
-            parts += (node.text[at : slot.start], orjson.dumps(text).decode())
-            at = slot.end
-    if not parts:
-        return None
+    for index, (start, end) in enumerate(spans(node.text)):
+        if index in changed:
+            parts += (node.text[at:start], orjson.dumps(changed[index]).decode())
+            at = end
     parts.append(node.text[at:])
     return "".join(parts)
 

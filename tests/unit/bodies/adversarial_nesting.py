@@ -4,9 +4,24 @@ import base64
 import json
 from urllib.parse import quote
 
-from unit.bodies.adversarial_kit import CARD, HEX_KEY, MAIL, MAIL2, Case, b64, called, chat, messages, nested, user
+from unit.bodies.adversarial_kit import AWS, CARD, HEX_KEY, MAIL, MAIL2, Case, b64, called, chat, messages, nested, user
 
 HOW_NESTED = (
+    Case(
+        "a key where base64 should be",
+        "chat",
+        chat(
+            user(
+                [
+                    {"type": "note", "data": AWS},
+                    {"type": "file", "file": {"file_data": AWS}},
+                    {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{AWS}"}},
+                ]
+            )
+        ),
+        (AWS,),
+        ("note",),
+    ),
     Case(
         "JSON in JSON",
         "chat",
