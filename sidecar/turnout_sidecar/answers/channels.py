@@ -12,6 +12,7 @@ from typing import Any, Final
 from turnout_sidecar.answers import json_text, whole
 from turnout_sidecar.answers.frames import with_data
 from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Last, Make
+from turnout_sidecar.answers.leaves import Step
 from turnout_sidecar.answers.templates import Template, Templates
 from turnout_sidecar.wire.sse import SseEvent, SseParser
 
@@ -46,10 +47,11 @@ class Editor(ABC):
     remembers = False
     """Whether the stream repeats its texts."""
 
-    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None) -> None:
+    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None, *, echo: bool = True) -> None:
         self._make = make
         self._last = last
         self._edit = edit
+        self._echo: whole.Echo = None if echo else self.repeats
         self._parser = SseParser()
         self._templates = Templates()
         self._between = True  # nothing of a frame has come that has not come whole
@@ -76,6 +78,11 @@ class Editor(ABC):
     def end(self) -> bytes:
         """Frames of all that is held."""
         return b"".join([self.flushed(key) for key in list(self.open)])
+
+    def repeats(self, path: tuple[Step, ...]) -> bool:
+        """Whether what stands there in an event repeats the call."""
+        del path
+        return False
 
     def verdict(self) -> bytes:
         """The frame that tells how the checks ended, once, if there is something to tell."""
@@ -156,7 +163,7 @@ class Editor(ABC):
 
     def whole_data(self, event: SseEvent, kind: Kind = "content") -> bytes:
         """The data of the event, edited so."""
-        return whole.edited(event.data or b"", self.once, kind)
+        return whole.edited(event.data or b"", self.once, kind, self._echo)
 
     def _event(self, event: SseEvent) -> bytes:
         if event.data is None:

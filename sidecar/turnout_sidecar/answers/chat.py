@@ -47,8 +47,8 @@ class _Chunk:
 class ChatEditor(Editor):
     """See kinds.StreamEditor."""
 
-    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None) -> None:
-        super().__init__(make, last, edit)
+    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None, *, echo: bool = True) -> None:
+        super().__init__(make, last, edit, echo=echo)
         self._latest: dict[str, Any] = {}
         self._calls: dict[tuple[int, Any], str] = {}
         self._current: dict[int, Any] = {}

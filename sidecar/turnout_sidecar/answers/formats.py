@@ -3,23 +3,24 @@
 Rules: errors are no answers, but are edited as any other body; an endpoint that is not here answers with no text (embeddings).
 """
 
-from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
 
-from turnout_sidecar.answers import collecting, whole
+from turnout_sidecar.answers import collecting, responses, whole
 from turnout_sidecar.answers.chat import ChatEditor
 from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Last, Make, StreamEditor
+from turnout_sidecar.answers.leaves import Step
 from turnout_sidecar.answers.messages import MessagesEditor
-from turnout_sidecar.answers.responses import ResponsesEditor
 from turnout_sidecar.exchange.usage import Usage
 
 __all__ = ["FORMATS", "AnswerFormat", "Channel", "Edit", "Kind", "Last", "Make", "StreamEditor"]
 
 
 class _Open(Protocol):
-    def __call__(self, make: Make, last: Last | None = None, edit: Edit | None = None) -> StreamEditor: ...
+    def __call__(
+        self, make: Make, last: Last | None = None, edit: Edit | None = None, *, echo: bool = True
+    ) -> StreamEditor: ...
 
 
 class _Collect(Protocol):
@@ -29,36 +30,46 @@ class _Collect(Protocol):
 class AnswerFormat(msgspec.Struct, frozen=True):
     """One format."""
 
-    root: str
-    """The member of a whole answer under which its own texts stand."""
     editor: _Open
-    """`editor(make, last=None, edit=None)`: the editor of one stream. `last` is asked once, when all has been said and before the
-    event that ends the stream goes out, what verdict to tell in an event of its own; None: none. `edit` is for texts that
-    come whole in a stream (names, links, what an event repeats); without it they go through a channel whose place is empty."""
+    """The editor of one stream.
+
+    `last` is asked once, when all has been said and before the event that ends the stream goes out, what verdict to tell in
+    an event of its own; None: none. `edit` is for texts that come whole in a stream (names, links, what an event repeats);
+    without it they go through a channel whose place is empty. `echo` False: what repeats the call is left as it is.
+    """
     collected: _Collect
     """`collected(frames, usage=None)`: the whole answer that all frames of a stream brought; None where they brought none."""
-    whole: Callable[[bytes, Edit], bytes] = whole.edited
-    """A whole answer with each of its texts edited; the very same bytes where nothing changed."""
+    repeats: frozenset[str] = frozenset()
+    """Members of an answer that repeat the call."""
+
+    def whole(self, body: bytes, edit: Edit, *, echo: bool = True) -> bytes:
+        """A whole answer with each of its texts edited; the very same bytes where nothing changed.
+
+        `echo` False: what repeats the call is left as it is.
+        """
+        return whole.edited(body, edit, echo=None if echo else self._repeats)
 
     def texts(self, body: bytes) -> tuple[tuple[Kind, str], ...]:
-        """The texts of the answer itself: no names, links, notes, results of tools, nor what it repeats of the call."""
-        return whole.texts(body, self.root)
+        """All texts of the answer, names, links and results of tools too; but not what repeats the call."""
+        return whole.texts(body, self._repeats)
+
+    def _repeats(self, path: tuple[Step, ...]) -> bool:
+        return bool(path) and path[0] in self.repeats
 
 
 FORMATS: Final[dict[str, AnswerFormat]] = {
     "chat": AnswerFormat(
-        root="choices",
         editor=ChatEditor,
         collected=collecting.chat,
     ),
     "messages": AnswerFormat(
-        root="content",
         editor=MessagesEditor,
         collected=collecting.messages,
+        repeats=frozenset({"stop_sequence"}),
     ),
     "responses": AnswerFormat(
-        root="output",
-        editor=ResponsesEditor,
+        editor=responses.ResponsesEditor,
         collected=collecting.responses,
+        repeats=responses.REPEATS,
     ),
 }

@@ -11,7 +11,7 @@ from typing import Any, Final
 from turnout_sidecar.answers import json_text, verdicts
 from turnout_sidecar.answers.channels import Editor, Open
 from turnout_sidecar.answers.frames import with_data
-from turnout_sidecar.answers.leaves import Leaf, counted
+from turnout_sidecar.answers.leaves import Leaf, Step, counted
 from turnout_sidecar.wire.sse import SseEvent, write_event
 
 _START, _DELTA, _STOP = "content_block_start", "content_block_delta", "content_block_stop"
@@ -50,6 +50,10 @@ class MessagesEditor(Editor):
         place = {} if index is None else {"index": index}
         data = {"type": _DELTA, **place, "delta": {"type": type_, name: closed[1]}}
         return write_event(json_text.dumps(data), _DELTA)
+
+    def repeats(self, path: tuple[Step, ...]) -> bool:
+        """See Editor."""
+        return path[-1:] == ("stop_sequence",)
 
     def told(self, verdict: Mapping[str, Any]) -> bytes:
         """See Editor."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from turnout_sidecar.answers import json_text, verdicts, whole
 from turnout_sidecar.answers.channels import Editor, changed
 from turnout_sidecar.answers.kinds import Edit, Kind, Last, Make
-from turnout_sidecar.answers.leaves import counted
+from turnout_sidecar.answers.leaves import Step, counted
 from turnout_sidecar.answers.templates import Template
 from turnout_sidecar.wire.json_edit import replace_members
 from turnout_sidecar.wire.sse import SseEvent, write_event
@@ -29,13 +29,30 @@ _WORDLESS: Final = re.compile(r"(?:audio|image)\.delta\Z")
 _SILENT: Final = frozenset({"type", SEQUENCE, *_PLACE, "delta", "logprobs", "obfuscation"})
 
 
+REPEATS: Final = frozenset(
+    {
+        "instructions",
+        "metadata",
+        "tools",
+        "text",
+        "prompt",
+        "user",
+        "safety_identifier",
+        "prompt_cache_key",
+        "reasoning",
+        "input",
+    }
+)
+"""Members of a response that repeat the call."""
+
+
 class ResponsesEditor(Editor):
     """See kinds.StreamEditor."""
 
     remembers = True
 
-    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None) -> None:
-        super().__init__(make, last, edit)
+    def __init__(self, make: Make, last: Last | None = None, edit: Edit | None = None, *, echo: bool = True) -> None:
+        super().__init__(make, last, edit, echo=echo)
         self._shift = 0  # by how much the events are numbered otherwise than they came
         self._next: int | None = None  # the number of the next event, as it will come
 
@@ -68,6 +85,10 @@ class ResponsesEditor(Editor):
             about["logprobs"] = []
         about.update(self._added())
         return write_event(json_text.dumps(about), about["type"])
+
+    def repeats(self, path: tuple[Step, ...]) -> bool:
+        """See Editor."""
+        return len(path) > 1 and path[0] == "response" and path[1] in REPEATS
 
     def told(self, verdict: Mapping[str, Any]) -> bytes:
         """See Editor."""

@@ -6,18 +6,21 @@ arguments stay JSON: where an edit of the whole breaks it they are edited string
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from turnout_sidecar.answers import json_text
 from turnout_sidecar.answers.kinds import Edit, Kind
-from turnout_sidecar.answers.leaves import Leaf, counted
+from turnout_sidecar.answers.leaves import Leaf, Step, counted
 
+Echo = Callable[[tuple[Step, ...]], bool] | None
+"""Whether what stands at a path is no part of the answer, but repeats the call; None: nothing does."""
 _LOGPROBS = "logprobs"
 _ENCODING = ("utf-8", "surrogateescape")
 
 
-def edited(body: bytes, edit: Edit, kind: Kind = "content") -> bytes:
-    """The body after the edit. `kind`: of the texts of which their place says nothing."""
+def edited(body: bytes, edit: Edit, kind: Kind = "content", echo: Echo = None) -> bytes:
+    """The body after the edit. `kind`: of the texts of which their place says nothing. What is an `echo` stays as it is."""
     try:
         root = json_text.loads(body)
         found, count = counted(root, kind)
@@ -27,6 +30,8 @@ def edited(body: bytes, edit: Edit, kind: Kind = "content") -> bytes:
     new: dict[int, bytes] = {}
     values: dict[int, bytes] = {}
     for leaf in found:
+        if echo is not None and echo(leaf.path):
+            continue
         if leaf.whole:
             edit_object(strings, leaf, edit, values)
             continue
@@ -40,17 +45,17 @@ def edited(body: bytes, edit: Edit, kind: Kind = "content") -> bytes:
     return strings.written(new, values)
 
 
-def texts(body: bytes, root: str) -> tuple[tuple[Kind, str], ...]:
-    """The texts of the answer itself, which stand under its member `root`, in their order."""
+def texts(body: bytes, echo: Echo = None) -> tuple[tuple[Kind, str], ...]:
+    """All texts of the answer but for echoes, in their order."""
     try:
         found, count = counted(json_text.loads(body))
         strings = json_text.strings_of(body, count)
     except ValueError:
-        return (("content", body.decode(*_ENCODING)),)
+        return (("content", body.decode("utf-8", "replace")),)
     return tuple(
-        (leaf.kind, _text_of(strings, leaf.number) if leaf.whole else leaf.text)
+        (leaf.kind, _text_of(strings, leaf.number) if leaf.whole else json_text.sound(leaf.text))
         for leaf in found
-        if not leaf.once and leaf.path and leaf.path[0] == root
+        if echo is None or not echo(leaf.path)
     )
 
 

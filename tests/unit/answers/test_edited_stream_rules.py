@@ -313,3 +313,23 @@ def test_every_kind_of_delta_of_a_response_has_its_own_channel() -> None:
     sound = event("response.output_audio.delta", sequence_number=next(number), delta="QUJD")
     assert editor.feed(sound) == sound
     assert made == {f"output[0].{name}": kind for name, kind in kinds.items()}
+
+
+def test_what_a_response_repeats_of_the_call_can_be_left_as_it_is() -> None:
+    begun = event(
+        "response.created",
+        sequence_number=0,
+        response={"instructions": "secret", "output": [], "text": {"name": "secret"}},
+    )
+    done = event("response.output_text.done", sequence_number=1, text="secret")
+    ended = event(
+        "response.completed", sequence_number=2, response={"instructions": "secret", "output": [{"text": "secret"}]}
+    )
+    make = holding({"secret": "S"}, 0)
+    for echo, left in ((True, 0), (False, 3)):
+        editor = FORMATS["responses"].editor(make, echo=echo)
+        out = b"".join([editor.feed(frame) for frame in (begun, done, ended)]) + editor.finish()
+        assert out.count(b"secret") == left
+    stop = event("message_delta", delta={"stop_reason": "stop_sequence", "stop_sequence": "secret"})
+    assert FORMATS["messages"].editor(make, echo=False).feed(stop) == stop
+    assert b"secret" not in FORMATS["messages"].editor(make).feed(stop)

@@ -114,6 +114,9 @@ def test_every_text_of_a_response_is_edited_and_what_it_repeats_of_the_call() ->
     kinds = [kind for kind, _ in FORMATS["responses"].texts(orjson.dumps(answer))]
     assert kinds.count("arguments") == 2
     assert kinds[:3] == ["reasoning", "content", "refusal"]
+    left = orjson.loads(FORMATS["responses"].whole(orjson.dumps(answer), told, echo=False))
+    assert left.pop("output") == new.pop("output")
+    assert left == {name: value for name, value in answer.items() if name != "output"}
 
 
 def test_arguments_that_an_edit_breaks_are_edited_string_by_string() -> None:
@@ -156,11 +159,14 @@ def test_what_is_no_answer_is_edited_as_it_is(body: bytes) -> None:
     FORMATS["chat"].texts(body)
 
 
-def test_the_texts_of_an_answer_are_its_own_words() -> None:
+def test_the_texts_of_an_answer_are_all_that_may_hold_something() -> None:
     body = (TRANSCRIPTS / "messages" / "answer.json").read_bytes()
     assert FORMATS["messages"].texts(body) == (
         ("reasoning", "Let me think."),
+        ("content", "web_search"),
         ("arguments", '{"query": "x"}'),
         ("content", "I look it up."),
+        ("content", "get_weather"),
         ("arguments", '{"city": "München", "big": 12345678901234567890123}'),
+        ("content", "get_time"),
     )
