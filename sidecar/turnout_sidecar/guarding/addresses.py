@@ -42,12 +42,12 @@ _URL_LOOSE = re.compile(r"://([^\s/@:\"'<>]{0,64}):([^\s\"'<>@]{1,96})@(?=[\w\[]
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{1,24}$")
 _WEB = frozenset({"http", "https", "ftp", "ftps", "ssh", "sftp", "git", "ws", "wss"})
 _PLACEHOLDER = re.compile(r"[<{\[]|\$\{?\w+\}?$|\*+$|%\w+%$|pass(?:word|wd)?$|secret$|x{3,}$|\.{3}", re.IGNORECASE)
-_COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
+_COLONS = re.compile(r":(?::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:)")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _COLON_ADDRESS = re.compile(
     r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,15})?"
 )
-_MAC_HYPHEN = re.compile(r"-[0-9A-Fa-f]{2}-")
+_MAC_HYPHEN = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
 _MAC_DOT = re.compile(r"\.[0-9A-Fa-f]{4}\.")
 _MACS = (re.compile(r"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"), re.compile(r"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"))
 _MAC_PARTS, _IPV6_PARTS = 6, 8
@@ -62,7 +62,7 @@ def emails(page: Page) -> Iterator[Claim]:
         if claim:
             yield claim
         at = text.find("@", at + 1)
-    if _MAY_SPELL.search(page.raw):
+    if (b"at" in page.raw or b"AT" in page.raw or b"[@" in page.raw) and _MAY_SPELL.search(page.raw):
         yield from _spelled(text)
 
 

@@ -11,16 +11,13 @@ import binascii
 import re
 from collections.abc import Iterator
 
-import re2
-
-from turnout_sidecar.guarding.page import LATIN, Page
-
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
-_WRAPPED = re2.compile(
-    rb"[A-Za-z0-9+/_\-]{16,}(?:[ \t]{0,4}\r?\n[ \t>]{0,8}[A-Za-z0-9+/_\-]{4,})+={0,2}"
-    rb"|[A-Za-z0-9+/_\-]{40,}(?:[ \t]{1,4}[A-Za-z0-9+/_\-]{16,})+={0,2}",
-    LATIN,
+_WRAPPED = re.compile(
+    r"[A-Za-z0-9+/_\-]{16,}(?:[ \t]{0,4}\r?\n[ \t>]{0,8}[A-Za-z0-9+/_\-]{4,})++={0,2}"
+    r"|[A-Za-z0-9+/_\-]{40,}(?:[ \t]{1,4}[A-Za-z0-9+/_\-]{16,})++={0,2}"
 )
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+_FEWEST = 16
 _LOGIN = re.compile(r"[\w.@+\-]{2,64}:([!-~]{6,64})")
 _BREAKS = re.compile(r"[ \t\r\n>]+")
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -40,15 +37,13 @@ def inner_texts(stretch: str) -> Iterator[tuple[int, int, str]]:
             yield found.start(), found.end(), text
 
 
-def wrapped_texts(page: Page) -> Iterator[tuple[int, int, str]]:
-    """The same for words that are wrapped over lines."""
-    if b"\n" not in page.raw and b" " not in page.raw:
-        return
-    for found in _WRAPPED.finditer(page.raw):
-        start, end = found.span()
-        text = text_of(_BREAKS.sub("", page.text[start:end]))
-        if text is not None:
-            yield start, end, text
+def wrapped_text(text: str, at: int, end: int) -> tuple[int, int, str] | None:
+    """The same for a word that goes on after white space: where it begins, where it ends, what it says."""
+    at += len(text[at:end].rstrip(_LETTERS))
+    found = _WRAPPED.match(text, at) if end - at >= _FEWEST else None
+    if found is None or (inner := text_of(_BREAKS.sub("", found[0]))) is None:
+        return None
+    return found.start(), found.end(), inner
 
 
 def is_login(inner: str) -> bool:

@@ -10,6 +10,7 @@ the same text.
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 SECRET = "Secret"  # noqa: S105 - the name of an entity
@@ -38,11 +39,20 @@ def _order(claim: Claim) -> tuple[int, int, int, str]:
     return (claim.rank, claim.start - claim.end, claim.start, claim.rule)
 
 
+_PLACE = itemgetter(1)
+
+
 def settle(claims: Iterable[Claim]) -> list[Claim]:
     """The claims that stay, by position: none overlaps another."""
-    ordered = sorted(claims, key=_order)
-    if len(ordered) < 2:  # noqa: PLR2004 - one cannot overlap
-        return ordered
+    placed = sorted(claims, key=_PLACE)
+    end = 0
+    for claim in placed:
+        if claim[1] < end:
+            break
+        end = claim[2]
+    else:
+        return placed
+    ordered = sorted(placed, key=_order)
     starts: list[int] = []
     kept: list[Claim] = []
     for claim in ordered:

@@ -7,6 +7,7 @@ Rules: a rule sees digits and letters in upper case without separators; a US num
 even where it could never have been issued, since it is meant to be one.
 """
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from turnout_sidecar.guarding import id_checks as check
 from turnout_sidecar.guarding import id_checks_east as east
 from turnout_sidecar.guarding.page import Words
 
-ANY_ID = Words(
+ANY_ID_LATIN = (
     r"national (?:id|number|identi|insurance)|identity|identification|identifiant|identit|identidad"
     r"|\bid[ -]?(?:card|no|nr|num|code)"
     r"|tax(?:payer)?[ -]?(?:id|no|nr|num|file|ref)|social (?:security|insurance)|personal (?:id|num|code"
@@ -24,11 +25,14 @@ ANY_ID = Words(
     r"|\bnational\b|numero de (?:id|cédula)|cédula|cedula|identifica|identifika|\bid:|\bn\.i\.|fiscal (?:code"
     r"|num)|code fiscal"
     r"|identiteits|tunniste|kennitala|isikukood|asmens kodas|personas kods|os[ob]+n|mati(?:c|č)n|resident"
-    r"|\bRG\b|\bCI\b|\bDPI\b|\bnik\b|\bktp\b|\bmy ?kad|my ?number|\bic no|\bnric",
+    r"|\bRG\b|\bCI\b|\bDPI\b|\bnik\b|\bktp\b|\bmy ?kad|my ?number|\bic no|\bnric"
+)
+ANY_ID_OTHER = (
     r"паспорт|идентиф|личн|особист|身份|身分|证件|證件|주민|등록번호|マイナンバー|個人番号|ταυτότ|αφμ|αμκα"
     r"|תעודת|ת.ז|هوية|الرقم القومي"
-    r"|आधार|บัตรประชาชน|рнокпп|снилс|инн|жсн|иин|егн|лич|јмбг|osobn|rodné|kimlik|nüfus|căn cước|cccd|cmnd",
+    r"|आधार|บัตรประชาชน|рнокпп|снилс|инн|жсн|иин|егн|лич|јмбг|osobn|rodné|kimlik|nüfus|căn cước|cccd|cmnd"
 )
+ANY_ID = Words(ANY_ID_LATIN, ANY_ID_OTHER)
 
 
 class Identity(NamedTuple):
@@ -297,3 +301,6 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
     "aaaa000000a00": (_RFC,),
     "aaaa0000000a0": (_RFC,),
 }
+_OWN_WORDS = sorted({word for rules in BY_SHAPE.values() for rule in rules for word in rule.words})
+# any word at all that could give a number the meaning of an id: where there is none, only numbers that need none are checked
+HINTS = Words(ANY_ID_LATIN + "|" + "|".join(re.escape(word.strip()) for word in _OWN_WORDS), ANY_ID_OTHER)

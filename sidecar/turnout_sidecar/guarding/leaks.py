@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from turnout_sidecar.guarding.findings import SECRET, Claim
+from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, Words, linear
 from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_random
 
@@ -46,7 +47,7 @@ _MEANS = r"is|was|are|ist|lautet|war|est|es|era|e|é|è|foi|är|er|on|to|=>|:=|[
 _NAME = rf"(?:{_PASSWORDS}|{_KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
 _SET = rf"""(?:\\?["'`]?[\])]?[ \t]{{0,4}}(?:=>|:=|->|[:=])[ \t]{{0,4}}|[ \t]+(?:{_MEANS})[ \t]+|[ \t]*[:=]?\n[ \t]*|[ \t]+)"""
 _FOREIGN = Words(
-    r"\x00\z.",
+    "",
     "парол|密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|كلمة المرور|كلمة السر|סיסמ|κωδικ|секрет|ключ|токен"
     "|密钥|金鑰|トークン|पासवर्ड"
     "|รหัสผ่าน",
@@ -56,9 +57,7 @@ _GIVEN_FOREIGN = re.compile(
     r"|είναι)?[ \t]{0,4}[\"'`«「]?(?P<value>[!-~]{6,96})"
 )
 # every branch begins with a letter that a name begins with; what is given must be long enough to be anything
-_GIVEN_ANYTHING = linear(
-    rf"""(?i){_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z']{{1,12}} )?\\?["'`]?[^\s"'`\\]{{6}}"""
-)
+_ANYTHING = rf"""{_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z']{{1,12}} )?\\?["'`]?[^\s"'`\\]{{6}}"""
 _BEGIN = re.compile(rf"(?P<name>{_NAME})", re.IGNORECASE)
 _GIVEN = re.compile(
     rf"""(?P<set>{_SET})(?:(?P<scheme>bearer|basic|token|apikey)[ \t]+)?(?P<quote>\\?["'`]?)(?P<value>[^\s"'`\\]{{6,2048}})""",
@@ -120,13 +119,16 @@ _WORD_OF_PASSWORDS = re.compile(
 _DIGIT = re.compile(r"\d")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _SHORTEST, _FEWEST = 16, 6
-_AFTER = linear(
-    r"(?i)[\"'`]?,? (?:as|is|was|ist|est|es|como|als|comme) (?:the |my |your |our |a |his |her |le |la |el "
+_AFTER = (
+    r"[\"'`]?,? (?:as|is|was|ist|est|es|como|als|comme) (?:the |my |your |our |a |his |her |le |la |el "
     r"|das |mein |mi |mon )?"
     r"(?:new |root |admin |wifi |login |db |database )?(?:password|passphrase|passcode|pwd|api key|token|secret"
     r"|passwort|kennwort"
     r"|contrase(?:ñ|n)a|mot de passe|senha|clave)"
 )
+_DOCUMENT = re.compile(DOCUMENTS, re.IGNORECASE)
+_SAID_AFTER = re.compile(_AFTER, re.IGNORECASE)
+_CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{_AFTER})")
 _BEFORE = re.compile(r"[^\s\"'`,;]{8,64}\Z")
 
 
@@ -155,38 +157,49 @@ def hooks(page: Page) -> Iterator[Claim]:
 
 
 def assigned(page: Page) -> Iterator[Claim]:
-    """Values given to names that speak of a secret."""
+    """Values given to names that speak of a secret, and the numbers of documents, which the same search finds."""
     text = page.text
     taken = 0
-    for found in _GIVEN_ANYTHING.finditer(page.raw):
-        start = found.start()
+    for found in _CUES.finditer(page.raw):
+        start, end = found.span()
         if start < taken:
             continue
-        claim = _value(page, start)
+        claim = _value(page, start) or _value_before(text, start)
+        if claim is None and _DOCUMENT.match(text, start):
+            claim = document(page, end)
         if claim:
             taken = claim.end
             yield claim
     if page.foreign:
-        for end in page.ends(_FOREIGN):
-            other = _GIVEN_FOREIGN.match(text, end)
-            value = _trimmed(other["value"], quoted=False) if other else ""
-            if (
-                other
-                and len(value) >= _FEWEST
-                and not _REFERENCE.match(value)
-                and (_DIGIT.search(value) or _strong(value))
-            ):
-                at = other.start("value")
-                yield Claim(7, at, at + len(value), SECRET, "assigned")
-    for after in _AFTER.finditer(page.raw):
-        word = _BEFORE.search(text, max(0, after.start() - 64), after.start())
-        if word and _strong(word[0]) and not _REFERENCE.match(word[0]):
-            yield Claim(7, *word.span(), SECRET, "assigned")
+        yield from _assigned_abroad(page)
+
+
+def _assigned_abroad(page: Page) -> Iterator[Claim]:
+    """The same for names in other scripts."""
+    for end in page.ends(_FOREIGN):
+        given = _GIVEN_FOREIGN.match(page.text, end)
+        value = _trimmed(given["value"], quoted=False) if given else ""
+        if given and len(value) >= _FEWEST and not _REFERENCE.match(value) and (_DIGIT.search(value) or _strong(value)):
+            at = given.start("value")
+            yield Claim(7, at, at + len(value), SECRET, "assigned")
+
+
+def _value_before(text: str, start: int) -> Claim | None:
+    """A value that is said to be a password after it is given."""
+    if not _SAID_AFTER.match(text, start):
+        return None
+    word = _BEFORE.search(text, max(0, start - 64), start)
+    if word and _strong(word[0]) and not _REFERENCE.match(word[0]):
+        return Claim(7, *word.span(), SECRET, "assigned")
+    return None
 
 
 def _value(page: Page, start: int) -> Claim | None:
     text = page.text
     begun = _BEGIN.match(text, start)
+    if begun is None and text[start] == " ":
+        begun = _BEGIN.search(text, start, start + 48)
+        start = begun.start() if begun else start
     if begun is None:
         return None
     name, end = begun[0].lower(), begun.end()

@@ -26,7 +26,7 @@ _IBAN = b"aa00"
 _BEGINS = re2.compile(
     b"(?:^|[^0a_])(?:aa00[ a0\\-]|" + b"|".join(re.escape(shape) for shape in _LONGEST_FIRST) + b")", LATIN
 )
-_DOCUMENTS = Words(
+DOCUMENTS = (
     r"passport|reisepass|passeport|pasaporte|passaporto|passaporte|paspoort|pass-?nr|passnummer|paszport"
     r"|cestovn(?:í|i) pas"
     r"|driver'?s?'? licen[cs]e|driving licen[cs]e|f(?:ü|u)hrerschein|permis de conduire|licencia de conducir"
@@ -36,7 +36,10 @@ _DOCUMENTS = Words(
     r"|carta d'identit(?:à|a)|documento de identidad|dow(?:ó|o)d osobisty|dowodu osobistego|ob(?:č|c)ansk(?:ý"
     r"|y) pr(?:ů|u)kaz"
     r"|kimlik seri|pasaport|rg n|cnh\b|green card|alien registration|a-number|medicare beneficiary|\bmbi\b"
-    r"|residence permit|aufenthaltstitel",
+    r"|residence permit|aufenthaltstitel"
+)
+_FOREIGN_DOCUMENTS = Words(
+    "",
     r"паспорт|护照|護照|パスポート|여권|διαβατ|ταυτότητας|جواز|דרכון|在留カード|運転免許|驾驶证",
 )
 _NUMBER = re.compile(
@@ -64,10 +67,19 @@ def lettered(page: Page) -> Iterator[Claim]:
         if claim:
             taken = claim.end
             yield claim
-    for end in page.ends(_DOCUMENTS):
-        number = _NUMBER.match(page.text, end)
-        if number and page.shape.count(b"0", *number.span("value")) >= _FEWEST_DIGITS:
-            yield Claim(5, *number.span("value"), "NationalId", "id-document")
+    if page.foreign:
+        for end in page.ends(_FOREIGN_DOCUMENTS):
+            claim = document(page, end)
+            if claim:
+                yield claim
+
+
+def document(page: Page, end: int) -> Claim | None:
+    """The number of a document behind the words that name it, which end here."""
+    number = _NUMBER.match(page.text, end)
+    if number is None or page.shape.count(b"0", *number.span("value")) < _FEWEST_DIGITS:
+        return None
+    return Claim(5, *number.span("value"), "NationalId", "id-document")
 
 
 _LETTER = ord("a")

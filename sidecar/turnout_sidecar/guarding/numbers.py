@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from turnout_sidecar.guarding.checksums import luhn
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, SSN, Identity
-from turnout_sidecar.guarding.page import Page, Words, alone
+from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, HINTS, SSN, Identity
+from turnout_sidecar.guarding.page import Page, Words, alone, last_word
 from turnout_sidecar.guarding.phones import loose_phones, phone_after_word, sure_phone, sure_phones
 
 _RUN = re.compile(rb"[0+(][0 .()\-/\n+]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
@@ -50,13 +50,52 @@ _SIXTEEN = re.compile(
 )
 _BYTE = 256
 _OWN, _ANY = 48, 56
+_FEW = 3  # so many rules cost less than the look for words that could mean one of them
 _SPACES = str.maketrans(dict.fromkeys("\"'_([{=/-", " "))
-_NOT_ID = re.compile(
-    r"(?:ticket|order|invoice|policy|isbn|issn|phone|tel|mobile|cell|fax|account|transaction|batch|sku|tracking"
-    r"|booking|serial|model"
-    r"|timestamp|epoch|amount|total|price|qty|port|line|page|row|step|seed|width|height|size|bytes|offset|\bts"
-    r"|\bms)s?"
-    r"(?: (?:no|nr|number|num|id))?[.]?[\"']?[:=#]?\s?[\"']?(?:[a-z]{1,4}-)?$"
+_NOT_ID = frozenset(
+    [
+        "ticket",
+        "order",
+        "invoice",
+        "policy",
+        "isbn",
+        "issn",
+        "phone",
+        "tel",
+        "mobile",
+        "cell",
+        "fax",
+        "account",
+        "transaction",
+        "batch",
+        "sku",
+        "tracking",
+        "booking",
+        "serial",
+        "model",
+        "ord",
+        "timestamp",
+        "epoch",
+        "amount",
+        "total",
+        "price",
+        "qty",
+        "port",
+        "line",
+        "page",
+        "row",
+        "step",
+        "seed",
+        "width",
+        "height",
+        "size",
+        "bytes",
+        "offset",
+        "ts",
+        "ms",
+        "tickets",
+        "orders",
+    ]
 )
 _NOT_DIGITS = b" .()-/\n+"
 _CARD, _ID, _IPV4_ADDRESS, _SURE_PHONE, _LOOSE_PHONE = range(5)
@@ -81,12 +120,11 @@ def numbers(page: Page) -> Iterator[Claim]:
         while begin < end:
             lead = begin - 2 if begin > 1 else 0
             stop = end if end - begin <= _WINDOW else begin + _WINDOW + _BEHIND
-            base = lead
-            for candidate in _plan(shape[lead:stop], begin - lead):
-                start = base + candidate.start
+            for offset, last, kind, rules, rule in _plan(shape[lead:stop], begin - lead):
+                start = lead + offset
                 if start < taken:
                     continue
-                claim = _checked(page, candidate, start, base + candidate.end)
+                claim = _CHECKS[kind](page, start, lead + last, rules, rule)
                 if claim is not None:
                     taken = claim.end
                     yield claim
@@ -141,19 +179,10 @@ def _identities(shape: bytes, at: int) -> Iterator[Candidate]:
         found = _SHAPED.match(shape, at, end) if end > at else None
 
 
-def _checked(page: Page, candidate: Candidate, start: int, end: int) -> Claim | None:
-    kind = candidate.kind
-    if kind == _LOOSE_PHONE:
-        return phone_after_word(page, start, end)
-    if kind == _ID:
-        return identity_claim(page, start, end, candidate.rules)
-    if kind == _SURE_PHONE:
-        return sure_phone(page, candidate.rule, start, end)
-    if kind == _CARD:
-        digits = page.raw[start:end].translate(None, _NOT_DIGITS).decode()
-        good = luhn(digits) and _issued(page, digits, start)
-        return Claim(4, start, end, "CreditCard", "card") if good else None
-    return _address(page, start, end)
+def _card(page: Page, start: int, end: int, _rules: tuple[Identity, ...], _rule: str) -> Claim | None:
+    digits = page.raw[start:end].translate(None, _NOT_DIGITS).decode()
+    good = luhn(digits) and _issued(page, digits, start)
+    return Claim(4, start, end, "CreditCard", "card") if good else None
 
 
 def _issued(page: Page, digits: str, at: int) -> bool:
@@ -169,7 +198,7 @@ def _issued(page: Page, digits: str, at: int) -> bool:
     return length > 11 and (digits.startswith(("50", "56", "57", "58", "6")) or page.near(_CARD_WORDS, at))  # noqa: PLR2004
 
 
-def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]) -> Claim | None:
+def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...], _rule: str = "id") -> Claim | None:
     """A national id of exactly this stretch, whose shape these rules use."""
     raw = page.text[start:end]
     value = "".join(filter(str.isalnum, raw)).upper()
@@ -177,11 +206,13 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
         return None
     upper = raw.isupper() or raw == raw.upper()
     before = ""
+    if len(rules) > _FEW and not page.near(HINTS, start):
+        rules = tuple(rule for rule in rules if rule.sure) if upper else ()
     for identity in rules:
         if not identity.check(value):
             continue
         if identity.sure and upper:
-            if value.isdecimal() and identity is not SSN and _NOT_ID.search(page.before(start, 32)):
+            if value.isdecimal() and identity is not SSN and last_word(page.before(start, 32)) in _NOT_ID:
                 continue
         else:
             before = before or page.before(start).translate(_SPACES)
@@ -193,7 +224,7 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
 
 def _said(page: Page, identity: Identity, before: str, start: int) -> bool:
     """Whether the words before a number speak of such a number."""
-    if _NOT_ID.search(before):
+    if last_word(before) in _NOT_ID:
         return False
     near = before[-_OWN:] if identity.weak else before
     for word in identity.words:
@@ -202,7 +233,7 @@ def _said(page: Page, identity: Identity, before: str, start: int) -> bool:
     return not identity.weak and page.near(ANY_ID, start, _ANY)
 
 
-def _address(page: Page, at: int, end: int) -> Claim | None:
+def _address(page: Page, at: int, end: int, _rules: tuple[Identity, ...], _rule: str) -> Claim | None:
     parts = page.text[at:end].split(".")
     if any(int(part) >= _BYTE or (len(part) > 1 and part[0] == "0") for part in parts):
         return None
@@ -214,3 +245,14 @@ def _address(page: Page, at: int, end: int) -> Claim | None:
 def _address_stands(shape: bytes, at: int) -> bool:
     before = shape[at - 1 : at]
     return before not in {b"0", b"a", b"_"} and shape[at - 2 : at] not in {b"0.", b"a.", b"0-"}
+
+
+def _sure(page: Page, start: int, end: int, _rules: tuple[Identity, ...], rule: str) -> Claim | None:
+    return sure_phone(page, rule, start, end)
+
+
+def _loose(page: Page, start: int, end: int, _rules: tuple[Identity, ...], _rule: str) -> Claim | None:
+    return phone_after_word(page, start, end)
+
+
+_CHECKS = (_card, identity_claim, _address, _sure, _loose)

@@ -30,7 +30,10 @@ _SHAPES = bytes.maketrans(
         for code in range(256)
     ),
 )
+# letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
+_SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\uabff\uf900-\ufaff\ufb1d-\ufdff]")
 WINDOW = 64
+_PATIENCE, _LONGEST = 24, 24
 
 
 def linear(pattern: str) -> "re2._Regexp":
@@ -44,24 +47,24 @@ class Words:
     __slots__ = ("_latin", "_other")
 
     def __init__(self, latin: str, other: str = "") -> None:
-        self._latin = linear(f"(?i)(?:{latin})")
+        self._latin = linear(f"(?i)(?:{latin})") if latin else None
         # both cases are listed, since a pattern that ignores case is searched for far more slowly
         words = [word for word in other.split("|") if word]
         words += [word[0].upper() + word[1:] for word in words if word[0].upper() != word[0]]
         self._other = re.compile("|".join(words)) if words else None
 
-    def ends(self, page: "Page") -> list[int]:
-        """Where such words end, in order."""
-        ends = [found.end() for found in self._latin.finditer(page.raw)]
+    def ends(self, page: "Page", start: int, end: int) -> list[int]:
+        """Where such words end in a stretch, in order."""
+        ends = [found.end() for found in self._latin.finditer(page.raw, start, end)] if self._latin else []
         if page.foreign and self._other is not None:
-            ends = sorted(ends + [found.end() for found in self._other.finditer(page.text)])
+            ends = sorted(ends + [found.end() for found in self._other.finditer(page.text, start, end)])
         return ends
 
 
 class Page:
     """One text under scan."""
 
-    __slots__ = ("_ends", "foreign", "raw", "shape", "text")
+    __slots__ = ("_asked", "_ends", "foreign", "raw", "shape", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -70,9 +73,10 @@ class Page:
             self.foreign = False
         except UnicodeEncodeError:
             self.raw = text.encode("latin-1", "replace")
-            self.foreign = True
+            self.foreign = _SCRIPTS.search(text) is not None
         self.shape = self.raw.translate(_SHAPES)
         self._ends: dict[Words, list[int]] = {}
+        self._asked: dict[Words, int] = {}
 
     def alone(self, start: int, end: int) -> bool:
         """Whether no letter, digit or joining sign goes on at either side."""
@@ -82,12 +86,21 @@ class Page:
         """Where such words end, in order; asked of the text once."""
         ends = self._ends.get(words)
         if ends is None:
-            ends = self._ends[words] = words.ends(self)
+            ends = self._ends[words] = words.ends(self, 0, len(self.raw))
         return ends
 
     def near(self, words: Words, start: int, window: int = WINDOW) -> bool:
         """Whether one of the words ends in the characters before a place."""
-        ends = self.ends(words)
+        ends = self._ends.get(words)
+        if ends is None:
+            asked = self._asked.get(words, 0)
+            if asked < _PATIENCE:
+                # a look around costs less than one through the whole text, as long as there are few
+                self._asked[words] = asked + 1
+                low = start - window
+                found = words.ends(self, max(0, low - _LONGEST), start + 1)
+                return any(low < end <= start for end in found) if found else False
+            ends = self.ends(words)
         if not ends:
             return False
         index = bisect_right(ends, start)
@@ -119,3 +132,16 @@ def alone(shape: bytes, start: int, end: int) -> bool:
         return False
     after = shape[end : end + 2]
     return after[:1] not in _GOES_ON and after not in _JOINED
+
+
+_LAST_WORDS = re.compile(r"[^\W\d_]+")
+_FILLERS = frozenset(("no", "nr", "number", "num", "id", "is", "the", "of", "#"))
+_CLOSE = 20
+
+
+def last_word(before: str) -> str:
+    """The word that the text before a place ends with, `no`, `number` and the like passed over; empty if it ends a line above."""
+    words = _LAST_WORDS.findall(before[-_CLOSE:])
+    while len(words) > 1 and words[-1] in _FILLERS:
+        words.pop()
+    return words[-1] if words else ""

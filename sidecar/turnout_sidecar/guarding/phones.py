@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.page import Page, Words
+from turnout_sidecar.guarding.page import Page, Words, last_word
 
 _SURE = (
     ("phone-international", re.compile(rb"\+0(?:[ .\-/]?[ (]?\(?0\)?){6,14}(?!0)")),
@@ -48,12 +48,49 @@ _SAID = Words(
     r"|נייד|โทร|फ़ोन|मोबाइल|điện thoại",
 )
 _EXT_WORD = re.compile(r",? ?;?(?:x|ext\.?|extn\.?|ext=|extension|durchwahl|poste|#) ?\d{1,6}(?!\w)", re.IGNORECASE)
-_NOT_PHONE = re.compile(
-    r"(?:isbn|issn|version|order|invoice|ticket|policy|tracking|\bid|build|ref|code|card|account|serial|zip"
-    r"|postal|iban|lat|lon|lng"
-    r"|amount|total|price|usd|eur|\$|€|£|year|rfc|port|pin|model|part|batch|sku|row|line"
-    r"|page)\W{0,3}(?:\w{1,6}\W{0,2})?$"
+_NOT_PHONE = frozenset(
+    [
+        "isbn",
+        "issn",
+        "version",
+        "order",
+        "invoice",
+        "ticket",
+        "policy",
+        "tracking",
+        "id",
+        "build",
+        "ref",
+        "code",
+        "card",
+        "account",
+        "serial",
+        "zip",
+        "postal",
+        "iban",
+        "lat",
+        "lon",
+        "lng",
+        "amount",
+        "total",
+        "price",
+        "usd",
+        "eur",
+        "year",
+        "rfc",
+        "port",
+        "pin",
+        "model",
+        "part",
+        "batch",
+        "sku",
+        "row",
+        "line",
+        "page",
+        "ord",
+    ]
 )
+_MONEY = ("$", "€", "£")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
 _FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
 _NEAR = 40
@@ -88,7 +125,10 @@ def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if a word before it says so."""
     if not page.near(_SAID, at, _NEAR) or _goes_on(page, end) or _DATE.match(page.text, at):
         return None
-    return None if _NOT_PHONE.search(page.before(at, 24)) else _claim(page, at, end, "phone-after-word")
+    before = page.before(at, 24)
+    if last_word(before) in _NOT_PHONE or before.rstrip().endswith(_MONEY):
+        return None
+    return _claim(page, at, end, "phone-after-word")
 
 
 def _claim(page: Page, at: int, end: int, rule: str) -> Claim:

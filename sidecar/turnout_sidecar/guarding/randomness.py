@@ -5,7 +5,6 @@ by its form.
 """
 
 import re
-from collections import Counter
 from math import log2
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -15,6 +14,7 @@ _HASH = re.compile(
 )
 _WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,4}|v?\d+(?:[.\-]\d+)*")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
+_BITS = (0.0, *(count * log2(count) for count in range(1, 513)))
 _NUMBER = re.compile(r"\d+")
 _LONG_WORD = re.compile(r"[a-z]{6}|[A-Z][a-z]{4}")
 
@@ -22,7 +22,9 @@ _LONG_WORD = re.compile(r"[a-z]{6}|[A-Z][a-z]{4}")
 def entropy(text: str) -> float:
     """Bits a character, by the text's own frequencies (Shannon)."""
     length = len(text)
-    return -sum(count / length * log2(count / length) for count in Counter(text).values())
+    if length >= len(_BITS):
+        text, length = text[: len(_BITS) - 1], len(_BITS) - 1
+    return log2(length) - sum(map(_BITS.__getitem__, map(text.count, set(text)))) / length
 
 
 def is_hash(value: str) -> bool:

@@ -11,7 +11,7 @@ that were not asked for are left out: a card is no phone even where cards do not
 from collections.abc import Iterator
 
 from turnout_sidecar.guarding.addresses import emails, machines, urls
-from turnout_sidecar.guarding.decoded import inner_texts, is_login, wrapped_texts
+from turnout_sidecar.guarding.decoded import inner_texts, is_login, wrapped_text
 from turnout_sidecar.guarding.findings import SECRET, Claim, Finding, settle
 from turnout_sidecar.guarding.leaks import assigned, hooks, private_keys
 from turnout_sidecar.guarding.lettered import lettered
@@ -38,6 +38,8 @@ ENTITIES = frozenset(
 _WORDS = bytes(32 if code <= ord(" ") or code in b"\"'`<>(){}[],;&@\\" else 120 for code in range(256))
 _LONG_WORD = b"x" * 16
 _DEPTH = 2
+_WRAP = 40
+_ACCOUNT, _FEW = 36, 4  # an IBAN is no longer and may have so few letters
 
 
 def scan(text: str, entities: frozenset[str] = ENTITIES) -> tuple[Finding, ...]:
@@ -76,19 +78,42 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> Iterator[Cl
     at = flat.find(_LONG_WORD)
     if at < 0:
         return
-    yield from keys(page)
+    known = list(keys(page))
+    yield from known
+    ends = {claim.start: claim.end for claim in known}
     flat += b" "
+    text = page.text
     while at >= 0:
         end = flat.find(b" ", at)
-        stretch = page.text[at:end]
-        yield from words(page, stretch, at)
-        if depth:
-            for start, stop, inner in inner_texts(stretch):
-                yield from _within(inner, at + start, at + stop, entities, depth)
-        at = flat.find(_LONG_WORD, end)
-    if depth:
-        for start, stop, inner in wrapped_texts(page):
-            yield from _within(inner, start, stop, entities, depth)
+        after = end
+        if ends.get(at) != end and _telling(page, at, end):
+            stretch = text[at:end]
+            yield from words(page, stretch, at)
+            if depth:
+                for start, stop, inner in inner_texts(stretch):
+                    yield from _within(inner, at + start, at + stop, entities, depth)
+                wrapped = wrapped_text(text, at, end) if _goes_on(text, end, end - at) else None
+                if wrapped:
+                    yield from _within(wrapped[2], wrapped[0], wrapped[1], entities, depth)
+                    after = wrapped[1]
+        at = flat.find(_LONG_WORD, after)
+
+
+def _telling(page: Page, at: int, end: int) -> bool:
+    """Whether a long word can be a key or hold a text: it has letters and digits, or capitals all through."""
+    shape = page.shape
+    letters = shape.count(b"a", at, end)
+    if end - at < _ACCOUNT and letters < _FEW:
+        return False
+    if shape.find(b"0", at, end) >= 0:
+        return True
+    return letters >= _FEW and not page.text[at + 1 : end].islower()
+
+
+def _goes_on(text: str, end: int, length: int) -> bool:
+    """Whether an encoded word could go on behind white space."""
+    following = text[end : end + 2]
+    return following[:1] in {"\n", "\r"} or (length >= _WRAP and following[:1] == " " and following[1:].isalnum())
 
 
 def _within(inner: str, start: int, stop: int, entities: frozenset[str], depth: int) -> Iterator[Claim]:

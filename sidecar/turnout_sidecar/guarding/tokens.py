@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from turnout_sidecar.guarding.accounts import like_wallet, wallet
 from turnout_sidecar.guarding.findings import SECRET, Claim
-from turnout_sidecar.guarding.page import Page, Words
+from turnout_sidecar.guarding.page import Page, Words, last_word
 from turnout_sidecar.guarding.randomness import UUID, is_hash, is_key, is_random
 
 _WORD = re.compile(r"[A-Za-z0-9_\-.~|$+/=]{16,}")
@@ -36,10 +36,48 @@ _NEAR = Words(
     r"|\.netrc|dockerconfig",
     r"секрет|ключ|токен|密钥|金鑰|令牌|キー|トークン|키|토큰|مفتاح|κλειδ|מפתח",
 )
-_NAMES = re.compile(
-    r"(?:sha-?\d*|md5|hash|digest|commit|checksum|etag|integrity|fingerprint|trace\w*|span\w*|revision|build"
-    r"|cursor|\w*[^s]id|uuid|ulid"
-    r"|ref|version|tree|parent|nonce|object|image|layer|blob|base64,|request|run|job|v=|key ?id)[\"']?[^\w@]{1,4}$"
+_NAMES = frozenset(
+    [
+        "sha",
+        "hash",
+        "digest",
+        "commit",
+        "checksum",
+        "etag",
+        "integrity",
+        "fingerprint",
+        "trace",
+        "traceid",
+        "traceparent",
+        "span",
+        "spanid",
+        "revision",
+        "build",
+        "cursor",
+        "uuid",
+        "ulid",
+        "ref",
+        "version",
+        "tree",
+        "parent",
+        "nonce",
+        "object",
+        "image",
+        "layer",
+        "blob",
+        "base",
+        "requestid",
+        "request",
+        "runid",
+        "run",
+        "job",
+        "jobid",
+        "v",
+        "md",
+        "keyid",
+        "callid",
+        "guid",
+    ]
 )
 _PREFIXED = re.compile(
     r"([A-Za-z][A-Za-z0-9]{0,11}(?:[_\-.][a-z0-9]{1,8}){0,3})[_\-.]((?:[A-Za-z0-9]|[_\-](?=[A-Za-z0-9])){20,})"
@@ -105,7 +143,7 @@ def _with_marks(page: Page, word: str, start: int) -> Claim | None:
 
 
 def _random(page: Page, word: str, start: int) -> Claim | None:
-    if len(word) < _FEWEST or not any(map(word.__contains__, "0123456789")):
+    if len(word) < _FEWEST or page.shape.find(b"0", start, start + len(word)) < 0:
         if len(word) < _FEWEST or word.islower() or not page.near(_NEAR, start, 32):
             return None
     elif ("_" in word or "-" in word or "." in word) and not _HEX_START.match(word):
@@ -117,8 +155,9 @@ def _random(page: Page, word: str, start: int) -> Claim | None:
             and not UUID.fullmatch(prefixed[2])
         ):
             return Claim(7, start, start + len(word), SECRET, "prefixed-key")
-    near = page.near(_NEAR, start, _on_line(page, start)) and not UUID.fullmatch(word) and is_random(word, least=3.0)
-    if not near or _named(page, start) or (start and page.text[start - 1] in "/@" and is_hash(word)):
+    if UUID.fullmatch(word) or not is_random(word, least=3.0) or not page.near(_NEAR, start, _on_line(page, start)):
+        return None
+    if _named(page, start) or (start and page.text[start - 1] in "/@" and is_hash(word)):
         return None
     return Claim(7, start, start + len(word), SECRET, "random-near-word")
 
@@ -130,4 +169,4 @@ def _on_line(page: Page, start: int) -> int:
 
 def _named(page: Page, start: int) -> bool:
     """Whether the word before says that this names a thing."""
-    return _NAMES.search(page.before(start, _AROUND)) is not None
+    return last_word(page.before(start, _AROUND)) in _NAMES

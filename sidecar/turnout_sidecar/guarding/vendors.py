@@ -103,11 +103,15 @@ def _key_at(text: str, start: int) -> Claim | None:
     return None
 
 
+_ENDS = frozenset((" ", "\n", ".", ",", "", "|"))
+
+
 def _around(text: str, mark: str, vendor: Vendor, reach: int) -> Iterator[Claim]:
     """Keys with a mark in their middle: each mark is looked around once."""
     at = text.find(mark)
     while at >= 0:
-        found = vendor.pattern.search(text, max(0, at - reach), at + len(mark) + 200)
+        beside = text[at - 1 : at].isalnum() and text[at + len(mark) : at + len(mark) + 1] not in _ENDS
+        found = vendor.pattern.search(text, max(0, at - reach), at + len(mark) + 200) if beside else None
         if found:
             yield Claim(1, found.start(), found.end(), SECRET, vendor.rule)
         at = text.find(mark, max(at + len(mark), found.end() if found else 0))
