@@ -31,6 +31,7 @@ LONGEST = 8192
 _LIMIT = LONGEST + 1024  # what is looked at to cut a longer one
 _CONTEXT = 192
 _STEP = 64
+_FEW = 16  # separators between words that belong together, at most
 _KEY = "-----BEGIN "
 _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _WORD_ENDS = re.compile(f"(?=[{SEPARATORS}])")
@@ -124,9 +125,11 @@ class Hold:
             if not last and len(text) < at + self._width:
                 return False
             found = self._found(zone, at + self._width)
-            if not any(finding.start < at < finding.end for finding in found):
+            across = [finding.end for finding in found if finding.start < at < finding.end]
+            if not across:
                 self._masks(out, zone.start, at, found)
                 return True
+            zone.reach(max(across))
         zone.take(word, at, unit[2] if unit else "")
         self._at += len(word) + (unit is not None)
         return True
@@ -182,10 +185,11 @@ class Hold:
         """Masks what follows a match that was cut, to its end."""
         text = self._text
         ends = (_KEY_ENDS if self._key else _WORD_ENDS).search(text, 0, _LIMIT)
-        if ends is not None and ends.start() < LONGEST:
+        if ends is not None and (last or ends.start() < LONGEST):
             stop = ends.end()
         elif last or len(text) >= _LIMIT:
             stop = len(text) if last else LONGEST
+            ends = None
         else:
             return False
         if ends is not None or last:
@@ -200,13 +204,17 @@ class Hold:
         return self._before(self._at) if may_reach_back(self._text[self._at :]) else self._at
 
     def _before(self, at: int) -> int:
-        """Where the word before a place begins."""
+        """Where the word before a place begins; the place itself where there is none near."""
         text = self._text
-        while at and text[at - 1] in SEPARATORS:
-            at -= 1
-        while at and text[at - 1] not in SEPARATORS:
-            at -= 1
-        return at
+        end = at
+        low = max(0, at - _FEW)
+        while end > low and text[end - 1] in SEPARATORS:
+            end -= 1
+        if end == low:
+            return at
+        while end and text[end - 1] not in SEPARATORS:
+            end -= 1
+        return end
 
     def _give(self, out: list[str], end: int) -> None:
         if end:

@@ -12,6 +12,8 @@ from typing import Protocol
 from turnout_sidecar.masking.placeholders import WORDS, Form, lookalikes
 
 _BEGINNINGS = frozenset(word[:end].lower() for word in WORDS for end in range(1, len(word) + 1))
+_NAMES = tuple(f"{word.lower()}_" for word in WORDS)
+_LETTERS = "_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKS = frozenset("<&;\\_")
 _LONGEST = 64  # more than a placeholder takes in any form
 
@@ -90,6 +92,11 @@ class Restorer:
         end = len(source)
         if not (source[-1].isalnum() or source[-1] in _MARKS):
             return end, False
+        head = source.rstrip(_LETTERS)
+        if len(head) < end and head[-1:] not in {"&", "\\"}:
+            word = source[len(head) :].lower()
+            if word not in _BEGINNINGS and not word.startswith(_NAMES):
+                return end, False
         begin = max(at, source.rfind(" ") + 1, source.rfind("\n") + 1, end - _LONGEST)
         while begin > at and source[begin - 1] == "\\":
             begin -= 1

@@ -16,7 +16,9 @@ from turnout_sidecar.guarding.normal import normalise
 _SPACES = " \n\t\r"
 _STOPS = "\uff0c\u3002\uff01\uff1f\uff1b\uff1a\u3001\u300d\u300f\uff09"  # in Chinese and Japanese, where nothing else parts words
 SEPARATORS = _SPACES + _STOPS
-UNIT = re.compile(f"((?:[^{SEPARATORS}]|[{_STOPS}](?=[!-~]))*+)([{_SPACES}]|[{_STOPS}](?=[^!-~]))")
+UNIT = re.compile(
+    f"((?:[^{SEPARATORS}]|[{_STOPS}](?=[!-~])|(?<=[!-~])[{_STOPS}])*+)([{_SPACES}]|(?<![!-~])[{_STOPS}](?=[^!-~]))"
+)
 """A word, maybe empty, and the character behind it."""
 _SPELLED = r"at|@|arroba|chiocciola|dot|\.|punkt|point|punto"
 _WORD = r"(?![Aa][Tt]\b)[A-Z]?[a-z]{1,14}+"
@@ -31,6 +33,7 @@ _QUIET_WORD = re.compile(_QUIET)
 _DULL = re.compile(
     r"""(?!.*(?:-----|_at_))(?:[^A-Z0-9"'`@%&\\\x80-\U0010ffff]{1,15}|[^a-z0-9"'`@%&\\\x80-\U0010ffff]{1,15})"""
 )
+_SHORT = re.compile(r"""[^\d"'`@%&\\-]{1,5}""")  # fewer characters than any value has
 _QUIET_LETTERS = re.compile(r"\(?(?:[a-z]{1,2}['\u2019])?[^\W\d_]{1,15}(?:['\u2019][a-z]{1,4})?[.,;!?)\u2026]{0,3}")
 _ASCII = re.compile(r"[0-9A-Za-z]")
 _LINKS = re.compile(rf"\d|@|[\[({{<](?:{_SPELLED})?(?:[\])}}>]|\Z)|\A(?:{_SPELLED})?[\])}}>]|\Aat\Z", re.IGNORECASE)
@@ -42,6 +45,7 @@ _LONGEST_QUOTED = 66
 _CONNECTIVES = frozenset(["as", "is", "was", "ist", "est", "es", "como", "als", "comme"])
 _AFTER_CONNECTIVE = 4
 _SAID = re.compile(rf"(?:{_SPELLED})[.,;]?", re.IGNORECASE)
+_LONG_ENOUGH = 64  # to know how a word begins
 _DASHES = re.compile(r"-----(?:BEGIN|END)?")
 _OF_KEY = ("KEY", "BLOCK")
 _LEAST = 32  # of a zone whose words are alone, so that they are not looked at one by one
@@ -56,8 +60,12 @@ def is_quiet(word: str) -> bool:
     """Whether a word (its plain form) is no part of anything that is found."""
     if not word or _QUIET_WORD.fullmatch(word):
         return True
+    if " " in word:  # other spaces, in the plain form
+        return all(map(is_quiet, word.split(" ")))
+    if _SHORT.fullmatch(word) or (word.isascii() and _DULL.fullmatch(word)):
+        return _LINKS.search(word) is None
     if word.isascii():
-        return _DULL.fullmatch(word) is not None and _LINKS.search(word) is None
+        return False
     if not _ASCII.search(word):
         return True
     small = word == word.lower() or ("\u2019" not in word and (word.isupper() or word[1:] == word[1:].lower()))
@@ -71,11 +79,12 @@ def reaches_back(word: str) -> bool:
     first = word[0]
     if not first.isascii():
         first = plain_form(first)
-    return not first.isalpha() or word.lower() in {"a", "at"}
+    return not first.isalpha() or word.partition(" ")[0].lower() in {"a", "at"}
 
 
 def may_reach_back(begun: str) -> bool:
     """The same of a word that is still coming; in doubt it may."""
+    begun = begun[:_LONG_ENOUGH]
     plain = plain_form(begun)
     return plain != begun or "%" in begun or "\\" in begun or "&" in begun or reaches_back(plain)
 
@@ -102,7 +111,11 @@ class Zone:
         if self.hard and at - self.start < self._least and behind != "\n":
             return True
         word = plain_form(word)
-        return reaches_back(word) or (self._found and _is_connective(word)) or _SAID.fullmatch(word) is not None
+        return reaches_back(word) or (self._found and _is_connective(word)) or _says(word)
+
+    def reach(self, place: int) -> None:
+        """Goes on to a place at least."""
+        self._reach = max(self._reach, place)
 
     def take(self, word: str, at: int, behind: str) -> None:
         """One more word, at a place, and the character after it."""
@@ -119,7 +132,7 @@ class Zone:
             self._quoted = 0
         if self._found and _is_connective(plain):
             self._wanted = max(self._wanted, _AFTER_CONNECTIVE)
-        said = _SAID.fullmatch(plain) is not None
+        said = _says(plain)
         self._found = not is_quiet(plain)
         self.hard = self.hard or (plain.lower() != "at" and (said or self._found))
         if said or (self._found and (_LINKS.search(plain) or _LONG.search(plain))):
@@ -145,3 +158,8 @@ class Zone:
 def _is_connective(word: str) -> bool:
     """Whether what follows may say that what is before is a password."""
     return word.lower().strip(",") in _CONNECTIVES
+
+
+def _says(word: str) -> bool:
+    """Whether a word is one of those that spell an address."""
+    return any(_SAID.fullmatch(part) for part in word.split(" "))

@@ -1,0 +1,201 @@
+"""New matches in streams: however a text is cut, what comes out is what the whole text gives, and never a part of a match."""
+
+import random
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from turnout_sidecar.guarding.findings import Finding
+from turnout_sidecar.guarding.scanner import scan
+from turnout_sidecar.masking.holding import LONGEST, Hold
+from turnout_sidecar.masking.placeholders import masked
+
+TRIALS, CUTS = 1_250, 4
+ORDINARY = (
+    "the quick brown fox at home explains how password is secret token I am well-known, (maybe) Don't stop. point to "
+    'example dot com end! key value was as a card number phone call me on {x} self.otherValue **Bold** = 7 "so" '
+    "L\u2019\u00e9t\u00e9 caf\u00e9 \u4f8b\u5b50\u3002"
+)
+WORDS = ORDINARY.split()
+VALUES = [
+    "ann.smith@example.org", "4111 1111 1111 1111", "4111\n1111\n1111\n1111", "DE89 3704 0044 0532 0130 00",
+    "j\u00f6rg@m\u00fcller.de",
+    "MT84 MALT 0110 0001 2345 MTLC AST0 01S", "+44 20 7946 0958 ext. 123", "QQ 12 34 56 C", "AB 12 34 56 C", "078-05-1120",
+    "password: hunter2xyz!", "sk-proj-abcdefghijklmnopqrstuvwx", "ann (at) example (dot) org", "Tr0ub4dor&3 as the wifi password",
+    "192.168.1.77", "\uff14111 1111 1111 1111", "ann\u200b@example.org", "ann%40example.org", "api_key = 'Zx8Kq2Lm9Pw4Rt7Yv'",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEabc123\nZZZZ\n-----END RSA PRIVATE KEY-----", "aa:bb:cc:dd:ee:0f", "postgres://u:pAss9wd@h/db",
+    "call 030 1234 5678 x 12", "0x" + "aB3d" * 10, "ann [ at ] example [ dot ] co", "\u5bc6\u7801\u662fAbc12345\uff0c\u8c22\u8c22",
+]  # fmt: skip
+
+
+def named(finding: Finding, value: str) -> str:
+    assert value
+    return f"[{finding.entity}]"
+
+
+def cut(text: str, chance: random.Random) -> list[str]:
+    parts, at = [], 0
+    sizes = chance.choice([[1], [1, 1, 2, 3, 7, 30], [3, 5, 8, 40, 200]])
+    while at < len(text):
+        size = chance.choice(sizes)
+        parts.append(text[at : at + size])
+        at += size
+    return parts
+
+
+def run(hold: Hold, parts: Sequence[str]) -> list[str]:
+    return [*(hold.feed(part) for part in parts), hold.flush()]
+
+
+def a_text(chance: random.Random) -> str:
+    parts = []
+    for _ in range(chance.randrange(1, 14)):
+        parts.append(chance.choice(WORDS) if chance.random() < 0.75 else chance.choice(VALUES))
+        parts.append(chance.choice([" "] * 8 + ["\n", "  ", ", ", ".", " - ", "\n\n", ""]))
+    return "".join(parts)
+
+
+def test_every_way_of_cutting_masks_as_the_whole_does() -> None:
+    chance = random.Random(30)
+    wrong = leaked = 0
+    for _ in range(TRIALS):
+        text = a_text(chance)
+        want = masked(text, scan(text), named)
+        for _ in range(CUTS):
+            shown = ""
+            for piece in run(Hold(scan, named), cut(text, chance)):
+                shown += piece
+                leaked += not want.startswith(shown)
+            wrong += shown != want
+    assert (wrong, leaked) == (0, 0)
+
+
+def test_in_ordinary_prose_a_word_or_two_is_held() -> None:
+    text = "The quick brown fox explains, at length, how a compiler turns source text into machine code. " * 20
+    for size in (1, 5, 30):
+        hold, fed, shown, most, whole = Hold(scan, named), 0, 0, 0, 0
+        for at in range(0, len(text), size):
+            fed += len(text[at : at + size])
+            shown += len(hold.feed(text[at : at + size]))
+            most, whole = max(most, fed - shown), whole + fed - shown
+        assert most <= 40
+        assert whole / (len(text) / size) <= 10
+
+
+def test_prose_is_not_scanned_at_all() -> None:
+    def never(text: str) -> Sequence[Finding]:
+        raise AssertionError(text)
+
+    text = (
+        "This is, as I said, prose; it's well-known (or so) that nothing is in it! And then: more,\nand \u00e9t\u00e9 too.\n"
+        * 9
+    )
+    chance = random.Random(31)
+    assert "".join(run(Hold(never, named), cut(text, chance))) == text
+
+
+def test_what_is_said_before_a_value_counts_though_it_went_out() -> None:
+    hold = Hold(scan, named)
+    assert hold.feed("For all of us the password is ") == "For all of us the password "
+    assert hold.feed("hunter2Xyz and so on, ") + hold.flush() == "is [Secret] and so on, "
+    assert scan("hunter2Xyz and so on, ") == ()
+
+
+def test_what_blocks_goes_through_and_nothing_of_it_was_shown() -> None:
+    class BlockedError(Exception):
+        pass
+
+    def block(finding: Finding, value: str) -> str:
+        raise BlockedError(finding.entity)
+
+    hold, shown = Hold(scan, block), ""
+    text = iter("write to ann@example.org please, and then stop. Or write more, as you like.")
+    while len(shown) < len("write to"):
+        shown += hold.feed(next(text))
+    with pytest.raises(BlockedError, match="Email"):
+        hold.feed("".join(text))
+    assert "write to ".startswith(shown)
+
+
+PATTERN = re.compile(r"project (?:red|blue) fox|fox fox|(?m:^top secret$)")
+
+
+def deny(text: str) -> Sequence[Finding]:
+    return [Finding(*found.span(), "deny", "pattern") for found in PATTERN.finditer(text)]
+
+
+def test_patterns_of_bounded_width_may_be_anywhere() -> None:
+    chance = random.Random(32)
+    words = ["project", "red", "blue", "fox", "green", "top", "secret", "\ntop secret\n", "1", "a.b@c.de"]
+    for _ in range(300):
+        text = " ".join(chance.choice(words) for _ in range(chance.randrange(1, 60)))
+        want = masked(text, deny(text), named)
+        shown = ""
+        for piece in run(Hold(deny, named, width=16), cut(text, chance)):
+            shown += piece
+            assert want.startswith(shown)
+        assert shown == want
+
+
+def run_of(length: int, start: str) -> str:
+    return (start + "Ab3/" * length)[:length]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7 " * 30_000, "a" * 40_000, "\u4f8b" * 40_000, "x1 " * 3 + run_of(40_000, "Zx8K"), "1 2 3 -- @ " * 4_000, '"a b ' * 9_000,
+        " " * 40_000, "\n\n" * 20_000, "(at) " * 8_000, "-----BEGIN " * 3_000, "%41" * 13_000,
+    ],
+    ids=lambda text: repr(text[:12]),
+)  # fmt: skip
+def test_what_is_held_is_bounded_and_cut_alike(text: str) -> None:
+    outs = []
+    for size in (1_000, 2_777, len(text)):
+        hold, fed, shown = Hold(lambda _: (), named), 0, []
+        for at in range(0, len(text), size):
+            part = text[at : at + size]
+            fed += len(part)
+            shown.append(hold.feed(part))
+            assert fed - sum(map(len, shown)) <= LONGEST + 1_024 + size
+        shown.append(hold.flush())
+        outs.append("".join(shown))
+    assert outs == [text] * 3
+
+
+@pytest.mark.parametrize("lines", [10, 150, 500])
+def test_a_private_key_of_any_length_is_masked_to_its_end(lines: int) -> None:
+    key = (
+        "-----BEGIN PRIVATE KEY-----\n"
+        + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n" * lines
+        + "-----END PRIVATE KEY-----"
+    )
+    text = f"here it is:\n{key}\nand so on, as I said before that.\n"
+    outs = set()
+    for size in (1, 50, 3_000, len(text)):
+        outs.add("".join(run(Hold(scan, named), [text[at : at + size] for at in range(0, len(text), size)])))
+    assert len(outs) == 1
+    assert re.sub(r"(?:\[Secret\])+", "*", outs.pop()) == "here it is:\n*\nand so on, as I said before that.\n"
+
+
+def test_a_word_that_is_one_match_and_longer_than_what_is_held_is_masked_to_its_end() -> None:
+    def long_words(text: str) -> Sequence[Finding]:
+        return [Finding(*found.span(), "Secret", "long") for found in re.finditer(r"[A-Z0-9]{100,}", text)]
+
+    text = "so " + "A1" * 12_000 + " it goes, as I said"
+    outs = set()
+    for size in (7, 1_000, len(text)):
+        outs.add("".join(run(Hold(long_words, named), [text[at : at + size] for at in range(0, len(text), size)])))
+    assert len(outs) == 1
+    assert re.sub(r"(?:\[Secret\])+", "*", outs.pop()) == "so * it goes, as I said"
+
+
+def test_a_finding_that_reaches_over_an_end_is_masked_from_there() -> None:
+    def greedy(text: str) -> Sequence[Finding]:
+        at = text.find("said")
+        return [Finding(at, len(text), "Secret", "rest")] if at >= 0 else []
+
+    hold = Hold(greedy, named)
+    assert hold.feed("I said ") == "I "
+    assert "7" not in hold.feed("so, and 7 of it") + hold.flush()
