@@ -13,7 +13,7 @@ from turnout_sidecar.answers import json_text, whole
 from turnout_sidecar.answers.frames import with_data
 from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Last, Make
 from turnout_sidecar.answers.leaves import Step
-from turnout_sidecar.answers.templates import Template, Templates
+from turnout_sidecar.answers.templates import Template, Templates, Text
 from turnout_sidecar.wire.sse import SseEvent, SseParser
 
 _REPLACEMENT: Final = "\ufffd"
@@ -62,7 +62,7 @@ class Editor(ABC):
         """See StreamEditor."""
         if self._between:
             fit = self._templates.fit(frames)
-            if fit is not None and fit[0].key in self.open:
+            if fit is not None and self._are_open(fit[0]):
                 return self.fits(frames, *fit)
         events = self._parser.feed(frames)
         self._between = frames.endswith((b"\n\n", b"\r\n\r\n"))
@@ -102,16 +102,19 @@ class Editor(ABC):
     def flushed(self, key: Hashable) -> bytes:
         """The text has ended: the frame of what was held of it, if anything was."""
 
-    def fits(self, raw: bytes, template: Template, text: str) -> bytes:
-        """What takes the place of a frame of one text whose template is known."""
-        out = self.grow(self.open[template.key], text)
-        if out == text:
-            return raw
-        return template.written(raw, out, None) if out or not template.silent else b""
+    def _are_open(self, template: Template) -> bool:
+        return all(map(self.open.__contains__, template.keys))
 
-    def learn(self, event: SseEvent, number: int, count: int, key: Hashable, *, silent: bool) -> None:
-        """This frame says no more than one text; `silent`: and nothing at all without it."""
-        self._templates.learn(event, number, count, key, silent=silent)
+    def fits(self, raw: bytes, template: Template, texts: list[str]) -> bytes:
+        """What takes the place of a frame whose template is known."""
+        out = [self.grow(self.open[key], text) for key, text in zip(template.keys, texts, strict=True)]
+        if out == texts:
+            return raw
+        return template.written(raw, out, None) if not template.silent or any(out) else b""
+
+    def learn(self, event: SseEvent, texts: list[Text], count: int, *, silent: bool) -> None:
+        """This frame says no more than these texts; `silent`: and nothing at all without them."""
+        self._templates.learn(event, texts, count, silent=silent)
 
     def start(self, key: Hashable, kind: Kind, place: str, about: Any) -> Open:
         """The open text of this key."""
@@ -169,7 +172,7 @@ class Editor(ABC):
         if event.data is None:
             return event.raw
         fit = self._templates.fit(event.raw)
-        if fit is not None and fit[0].key in self.open:
+        if fit is not None and self._are_open(fit[0]):
             return self.fits(event.raw, *fit)
         try:
             said = json_text.loads(event.data)

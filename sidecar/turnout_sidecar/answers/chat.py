@@ -88,8 +88,8 @@ class ChatEditor(Editor):
         found, count = counted(said)
         chunk = _Chunk()
         self._grow(chunk, found)
-        if len(found) == 1 and chunk.texts and _is_one_of_many(choices):
-            self.learn(event, found[0].number, count, next(iter(chunk.texts)), silent=_is_silent(said))
+        if found and len(found) == len(chunk.texts) and _is_one_of_many(choices):
+            self.learn(event, [(number, key) for key, number in chunk.texts.items()], count, silent=_is_silent(said))
         for choice in choices:
             if isinstance(choice, dict) and choice.get("finish_reason"):
                 self._finish(_index(choice), chunk)

@@ -109,7 +109,7 @@ class MessagesEditor(Editor):
                 text = self.once(leaf.kind, leaf.text)
             else:
                 if len(found) == 1 and said.keys() <= _DELTA_MEMBERS and leaf.path[0] == "delta":
-                    self.learn(event, leaf.number, count, key, silent=True)
+                    self.learn(event, [(leaf.number, key)], count, silent=True)
                 text = self.grow(self._open(key), leaf.text)
             left += text
             if text != leaf.text:

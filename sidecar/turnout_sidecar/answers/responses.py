@@ -100,24 +100,20 @@ class ResponsesEditor(Editor):
         self._shift += 1
         return {} if number is None else {SEQUENCE: number}
 
-    def fits(self, raw: bytes, template: Template, text: str) -> bytes:
+    def fits(self, raw: bytes, template: Template, texts: list[str]) -> bytes:
         """See Editor."""
         number = template.number
-        out = self.grow(self.open[template.key], text)
         if number is not None:
             self._next = number + 1
-        if not out and text:
+        out = [self.grow(self.open[key], text) for key, text in zip(template.keys, texts, strict=True)]
+        if out != texts and not any(out):
             self._shift -= 1
             return b""
-        if not self._shift:
-            number = None
-        elif number is not None:
-            number += self._shift
-        elif out == text:
-            return raw
-        if number is None and out == text:
-            return raw
-        return template.written(raw, None if out == text else out, number)
+        if number is not None:
+            number = number + self._shift if self._shift else None
+        if out == texts:
+            return raw if number is None else template.written(raw, None, number)
+        return template.written(raw, out, number)
 
     def _delta(self, event: SseEvent, said: dict[str, Any], kind: str, number: int | None) -> bytes:
         data = event.data or b""
@@ -131,7 +127,7 @@ class ResponsesEditor(Editor):
         found, count = counted(said, _kind(base))
         silent = len(found) == 1 and said.keys() <= _SILENT
         if silent and not said.get("logprobs"):
-            self.learn(event, found[0].number, count, key, silent=True)
+            self.learn(event, [(found[0].number, key)], count, silent=True)
         new: dict[int, bytes] = {}
         for leaf in found:
             grows = leaf.path == ("delta",)

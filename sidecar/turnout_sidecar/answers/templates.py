@@ -1,13 +1,14 @@
-"""Frames that differ from one before them in one text only, known again without reading them.
+"""Frames that differ from one before them in their texts only, known again without reading them.
 
 Why: nearly all frames of a stream are alike but for a few words, and reading each as JSON costs more than all else that is
-done with it. A template is learned from a frame that was read: the bytes before and after its text, in which only padding,
-counts and the number of the event may be others. Rules: a frame fits if all those bytes are the same and what is between them
-is the inside of one JSON string, so it means the same as the one that was read; whatever does not fit is read.
+done with it. A template is learned from a frame that was read: the bytes around its texts, in which only padding, counts
+and the number of the event may be others. Rules: a frame fits if all those bytes are the same and what is between them is the
+inside of one JSON string, so it means the same as the one that was read; whatever does not fit is read.
 """
 
 import re
 from collections.abc import Hashable
+from itertools import pairwise
 from typing import Final
 
 import orjson
@@ -26,67 +27,68 @@ _LINE_ENDS: Final = (b"\n\n", b"\r\n\r\n")
 _MOST: Final = 4
 _BUDGET: Final = 24
 
-Part = tuple[bytes, re.Pattern[bytes]]
-"""Bytes that are the same each time, and what stands before them (left of the text) or after them (right of it)."""
+Text = tuple[int, Hashable]
+"""The number of a string in the data of a frame, and the text that it is a piece of."""
+_Part = tuple[re.Pattern[bytes] | None, bytes]
+"""What may vary, None: a text; and the bytes that follow it, the same each time; none after the last."""
 
 
 class Template:
     """One template. What `fit` finds is there until its next call."""
 
-    __slots__ = ("_end", "_head", "_left", "_number", "_right", "_start", "_tail", "key", "number", "numbers", "silent")
+    __slots__ = ("_head", "_number", "_parts", "_spans", "_tail", "keys", "number", "numbers", "silent")
 
-    def __init__(self, raw: bytes, start: int, end: int, key: Hashable, *, silent: bool) -> None:
-        self.key = key
+    def __init__(self, raw: bytes, texts: list[tuple[int, int, Hashable]], *, silent: bool) -> None:
+        self.keys = [key for _, _, key in texts]
         self.silent = silent
-        """Whether the frame says nothing where its text is empty."""
+        """Whether the frame says nothing where its texts are empty."""
         self.number: int | None = None
-        self._start = self._end = 0
         self._number = (0, 0)
-        before, after = _varying(raw, 0, start), _varying(raw, end, len(raw))
-        self.numbers = sum(pattern is _DIGITS for _, _, pattern in (*before, *after))
-        heads = [*(first for first, _, _ in before), start]
-        self._head = raw[: heads[0]]
-        self._left: list[Part] = [
-            (raw[last:following], pattern) for (_, last, pattern), following in zip(before, heads[1:], strict=True)
+        self._spans: list[tuple[int, int]] = []
+        marks: list[tuple[int, int, re.Pattern[bytes] | None]] = []
+        done = 0
+        for start, end, _ in texts:
+            marks += [*_varying(raw, done, start), (start, end, None)]
+            done = end
+        marks += _varying(raw, done, len(raw))
+        self.numbers = sum(pattern is _DIGITS for _, _, pattern in marks)
+        self._head, self._tail = raw[: marks[0][0]], raw[marks[-1][1] :]
+        self._parts: list[_Part] = [
+            (pattern, raw[end:following]) for (_, end, pattern), (following, _, _) in pairwise(marks)
         ]
-        tails = [end, *(last for _, last, _ in after)]
-        self._tail = raw[tails[-1] :]
-        self._right: list[Part] = [
-            (raw[previous:first], pattern) for (first, _, pattern), previous in zip(after, tails[:-1], strict=True)
-        ]
-        self._right.reverse()
+        self._parts.append((marks[-1][2], b""))
 
-    def fit(self, raw: bytes) -> str | None:
-        """The text of the frame, if it fits."""
-        start, end = len(self._head), len(raw) - len(self._tail)
-        if raw[:start] != self._head or raw[end:] != self._tail or start > end:
+    def fit(self, raw: bytes) -> list[str] | None:
+        """The texts of the frame, if it fits."""
+        start, last = len(self._head), len(raw) - len(self._tail)
+        if raw[:start] != self._head or raw[last:] != self._tail or start > last:
             return None
-        for literal, pattern in self._left:
-            found = raw.find(literal, start, end)
-            if found < 0 or pattern.fullmatch(raw, start, found) is None:
+        texts: list[str] = []
+        self._spans = []
+        for pattern, literal in self._parts:
+            end = raw.find(literal, start, last) if literal else last
+            if end < 0:
                 return None
-            if pattern is _DIGITS:
-                self._number = (start, found)
-            start = found + len(literal)
-        for literal, pattern in self._right:
-            found = raw.rfind(literal, start, end)
-            if found < 0 or pattern.fullmatch(raw, found + len(literal), end) is None:
+            if pattern is None:
+                text = _inside(raw[start:end])
+                if text is None:
+                    return None
+                texts.append(text)
+                self._spans.append((start, end))
+            elif pattern.fullmatch(raw, start, end) is None:
                 return None
-            if pattern is _DIGITS:
-                self._number = (found + len(literal), end)
-            end = found
+            elif pattern is _DIGITS:
+                self._number = (start, end)
+            start = end + len(literal)
         if self.numbers:
             self.number = int(raw[self._number[0] : self._number[1]])
-        self._start, self._end = start, end
-        return _inside(raw[start:end])
+        return texts
 
-    def written(self, raw: bytes, text: str | None, number: int | None) -> bytes:
-        """The frame that was last found to fit, with another text or number; None: as it is."""
-        changes = []
-        if text is not None:
-            changes.append((self._start, self._end, json_text.string(text)[1:-1]))
-        if number is not None:
-            changes.append((*self._number, b"%d" % number))
+    def written(self, raw: bytes, texts: list[str] | None, number: int | None) -> bytes:
+        """The frame that was last found to fit, with other texts or another number; None: as they are."""
+        changes = [] if number is None else [(*self._number, b"%d" % number)]
+        for (start, end), text in zip(self._spans, texts or (), strict=False):
+            changes.append((start, end, json_text.string(text)[1:-1]))
         for start, end, new in sorted(changes, reverse=True):
             raw = raw[:start] + new + raw[end:]
         return raw
@@ -128,31 +130,31 @@ class Templates:
         self._known: list[Template] = []
         self._budget = _BUDGET
 
-    def fit(self, raw: bytes) -> tuple[Template, str] | None:
-        """The template that fits, and the text of the frame."""
+    def fit(self, raw: bytes) -> tuple[Template, list[str]] | None:
+        """The template that fits, and the texts of the frame."""
         for place, template in enumerate(self._known):
-            text = template.fit(raw)
-            if text is not None:
+            texts = template.fit(raw)
+            if texts is not None:
                 if place:
                     self._known.insert(0, self._known.pop(place))
                 elif self._budget < _BUDGET:
                     self._budget += 1
-                return template, text
+                return template, texts
         return None
 
-    def learn(self, event: SseEvent, number: int, count: int, key: Hashable, *, silent: bool) -> None:
-        """Take a frame that says nothing but the text of its string `number` of `count`, and what says nothing."""
+    def learn(self, event: SseEvent, texts: list[Text], count: int, *, silent: bool) -> None:
+        """Take a frame with `count` strings that says nothing but these texts, and what says nothing."""
         data = event.data
         end_of_data = 0 if data is None else event.raw.rfind(data) + len(data)
         if self._budget <= 0 or data is None or event.raw[end_of_data:] not in _LINE_ENDS:
             return
         self._budget -= 1
-        strings = json_text.Strings(data)
-        if len(strings.spans) != count:
+        spans = json_text.Strings(data).spans
+        if len(spans) != count:
             return
-        start, end = strings.spans[number]
         before = end_of_data - len(data)
-        template = Template(event.raw, before + start + 1, before + end - 1, key, silent=silent)
+        placed = [(before + spans[number][0] + 1, before + spans[number][1] - 1, key) for number, key in texts]
+        template = Template(event.raw, placed, silent=silent)
         if template.numbers <= 1:
             self._known.insert(0, template)
             del self._known[_MOST:]
