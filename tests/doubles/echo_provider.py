@@ -2,7 +2,8 @@
 
 It speaks chat completions, whole and as a stream of pieces of a few characters, so that what was masked comes back cut anywhere.
 `next_faults` holds what goes wrong with the next calls: `error` (a 400 that quotes the question, as providers do), `quoting-500`,
-`cut` (the connection ends in the middle), `malformed` (an event that is no JSON, with the question in it), `error-event`.
+`cut` (the connection ends in the middle), `malformed` (an event that is no JSON, with the question in it), `error-event`. As a
+detector (`POST /v1/detect`) it always fails, and quotes what it was shown.
 """
 
 import json
@@ -15,13 +16,18 @@ from typing import Any
 PIECE = 7
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever is talked to may hang up."""
+
+
 class EchoProvider:
     """Takes `POST /v1/chat/completions`."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.next_faults: deque[str] = deque()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, name="echo-provider", daemon=True)
 
     def __enter__(self) -> "EchoProvider":
@@ -80,8 +86,12 @@ def _handler(provider: EchoProvider) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["content-length"]))
-            provider.bodies.append(raw)
+            if not self.path.endswith("/detect"):
+                provider.bodies.append(raw)
             fault = provider.next_faults.popleft() if provider.next_faults else ""
+            if self.path.endswith("/detect"):
+                self._whole(500, {"error": f"cannot look at {raw.decode()}"})
+                return
             body = json.loads(raw)
             text = "\n".join(_texts([message.get("content") for message in body["messages"]]))
             if fault in ("error", "quoting-500"):
