@@ -333,3 +333,19 @@ def test_what_a_response_repeats_of_the_call_can_be_left_as_it_is() -> None:
     stop = event("message_delta", delta={"stop_reason": "stop_sequence", "stop_sequence": "secret"})
     assert FORMATS["messages"].editor(make, echo=False).feed(stop) == stop
     assert b"secret" not in FORMATS["messages"].editor(make).feed(stop)
+
+
+def test_probabilities_go_with_the_text_that_they_spell() -> None:
+    logprobs = {"content": [{"token": "secret", "logprob": -0.5, "bytes": [115]}], "refusal": None}
+    frame = chat({"role": "assistant", "content": "secret"})
+    frame = frame.replace(b'"finish_reason":null', b'"finish_reason":null,"logprobs":' + orjson.dumps(logprobs))
+    assert FORMATS["chat"].editor(idle).feed(frame) == frame
+    out = run("chat", [frame], holding({"secret": "S"}, 0))
+    assert out[0]["choices"][0]["logprobs"] is None
+    assert "secret" not in orjson.dumps(out).decode()
+    spoken = event(
+        "response.output_text.delta", sequence_number=0, delta="secret", logprobs=[{"token": "secret"}], more=1
+    )
+    said = run("responses", [spoken], holding({"secret": "S"}, 0))
+    assert said[0]["logprobs"] == []
+    assert "secret" not in orjson.dumps(said).decode()

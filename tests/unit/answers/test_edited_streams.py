@@ -12,24 +12,29 @@ STREAMS = [path for name in FORMATS for path in sorted((TRANSCRIPTS / name).glob
 WORDS = {"e": "<E>", "Gr": "", "two": 'a "quoted" \\ line\nand more', "😀": "x"}
 
 
+LINE_ENDS = {"lf": b"\n", "crlf": b"\r\n"}
+
+
 def named(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=named)
-def test_a_stream_in_which_nothing_changes_is_the_same_bytes(path: Path) -> None:
-    raw = path.read_bytes()
+@pytest.mark.parametrize("line_end", LINE_ENDS)
+def test_a_stream_in_which_nothing_changes_is_the_same_bytes(path: Path, line_end: str) -> None:
+    raw = ended(path, line_end)
     for pieces in (frames_of(raw), [raw]):
         editor = FORMATS[path.parent.name].editor(idle)
         assert b"".join([editor.feed(piece) for piece in pieces]) + editor.finish() == raw
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=named)
-def test_what_a_stream_says_is_the_edit_of_all_it_said_however_it_is_cut(path: Path) -> None:
-    raw, name = path.read_bytes(), path.parent.name
+@pytest.mark.parametrize("line_end", LINE_ENDS)
+def test_what_a_stream_says_is_the_edit_of_all_it_said_however_it_is_cut(path: Path, line_end: str) -> None:
+    raw, name = ended(path, line_end), path.parent.name
     frames = frames_of(raw)
-    draw = random.Random(named(path))
-    for _ in range(25):
+    draw = random.Random(named(path) + line_end)
+    for _ in range(12):
         words = {word: new for word, new in WORDS.items() if draw.random() < 0.5}
         keep = draw.choice([0, 1, 2, 5, 40, 1000])
         editor = FORMATS[name].editor(holding(words, keep))
@@ -40,6 +45,10 @@ def test_what_a_stream_says_is_the_edit_of_all_it_said_however_it_is_cut(path: P
         assert texts_of(name, out) == {key: swapped(text, words) for key, text in texts_of(name, raw).items()}
         numbers = [said["sequence_number"] for _, said in said_in(out) if "sequence_number" in said]
         assert numbers == list(range(len(numbers)))
+
+
+def ended(path: Path, line_end: str) -> bytes:
+    return path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", LINE_ENDS[line_end])
 
 
 def cut(frames: list[bytes], draw: random.Random) -> list[bytes]:
