@@ -227,10 +227,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     **{name: Kind(part) for part, names in _PARTS.items() for name in names.split()},
     **dict.fromkeys(("redacted_thinking", "reasoning.encrypted"), Kind("assistant", _SEALED)),
     "image_generation_call": Kind("assistant", {**INNER, "result": _MEDIA}),
-    "mcp": Kind(None, _SERVER),
 }
 _OUTPUTS: Final = Kind("tool")
-_URL_SERVER: Final = Kind(None, _SERVER)
+_A_SERVER: Final = Kind(None, _SERVER)
 
 
 def kind_of(held: Mapping[str, Any], inside: Inside) -> Kind | None:
@@ -241,6 +240,6 @@ def kind_of(held: Mapping[str, Any], inside: Inside) -> Kind | None:
     found = KINDS.get(name)
     if found is not None:
         return found
-    if inside == "tool" and name == "url":
-        return _URL_SERVER
+    if inside == "tool" and name in ("mcp", "url"):
+        return _A_SERVER
     return _OUTPUTS if name.endswith("_call_output") else None

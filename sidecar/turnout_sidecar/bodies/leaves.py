@@ -76,6 +76,8 @@ class Leaves:
         self._parts = parts
         self._starts: list[int] | None = None
         self.items = tuple(items)
+        if any("\x00" in leaf.text for leaf in items):  # a break of the page is nobody else's
+            parts[1::2] = [text.replace("\x00", "\u200b") for text in parts[1::2]]
         self.page = "".join(parts)
         self.cells = cells
         self.binary = binary

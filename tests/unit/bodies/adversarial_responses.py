@@ -261,6 +261,15 @@ WHERE_IN_RESPONSES = (
         ("first",),
     ),
     Case(
+        "a credential in what only says that it is a tool server",
+        "responses",
+        responses(
+            {"role": "user", "content": [{"type": "mcp", "authorization": GITHUB, "headers": {"X-Token": GITHUB}}]}
+        ),
+        (GITHUB,),
+        ("X-Token",),
+    ),
+    Case(
         "a credential in a tool that is no server",
         "responses",
         responses(

@@ -22,6 +22,67 @@ from unit.bodies.adversarial_kit import (
 _ZERO = "\u200b"
 HOW_WRITTEN = (
     Case(
+        "digits of mathematics",
+        "chat",
+        chat(user("card " + CARD.translate({48 + n: 0x1D7CE + n for n in range(10)}))),
+        ("\U0001d7d2\U0001d7cf",),
+        ("card",),
+    ),
+    Case(
+        "digits in circles",
+        "responses",
+        responses(input="card " + CARD.translate({48 + n: 0x245F + n for n in range(10)})),
+        ("\u2463\u2460",),
+        ("card",),
+    ),
+    Case(
+        "a letter of another script in an address",
+        "chat",
+        chat(user("mail \u0430nn.weber@example.org today")),
+        ("\u0430nn.weber", "@example.org"),
+        ("today",),
+    ),
+    Case(
+        "a mark that turns the direction of writing",
+        "messages",
+        messages({"type": "text", "text": "mail ann\u202e.weber@example.org today"}),
+        ("ann\u202e", "@example.org"),
+        ("today",),
+    ),
+    Case(
+        "letters that cannot be seen",
+        "chat",
+        chat(user("mail ann.weber\U000e0041@exam\u00adple.org today")),
+        ("ann.weber", "ple.org"),
+        ("today",),
+    ),
+    Case(
+        "a NUL in the middle of a card",
+        "chat",
+        b'{"model":"m","messages":[{"role":"user","content":"card 4111\\u00001111\\u00001111\\u00001111 it is"}]}',
+        ("4111", "1111"),
+        ("it is",),
+    ),
+    Case(
+        "an address with its percent sign escaped too",
+        "embeddings",
+        {"model": "e", "input": ["ann.weber%2540example.org"]},
+        ("ann.weber%2540example.org",),
+    ),
+    Case(
+        "an address in hexadecimal",
+        "chat",
+        chat(user(f"decode {MAIL.encode().hex()} please")),
+        (MAIL.encode().hex(),),
+        ("decode", "please"),
+    ),
+    Case(
+        "forty thousand digits, dashes and at signs",
+        "chat",
+        chat(user("4111-1@" * 5700 + f" {MAIL}")),
+        (MAIL,),
+    ),
+    Case(
         "zero width between the letters",
         "chat",
         chat(user(f"I am ann.weber{_ZERO}@exa{_ZERO}mple.org")),

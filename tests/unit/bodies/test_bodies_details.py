@@ -415,3 +415,9 @@ def test_what_did_not_change_is_the_very_same_object() -> None:
     assert new["messages"][1] is body["messages"][1]
     assert new["messages"][0] == {"role": "user", "content": "x"}
     assert body["messages"][0] == {"role": "user", "content": "a"}
+
+
+def test_a_break_of_the_page_cannot_be_typed() -> None:
+    leaves = read("chat", {"messages": [{"role": "user", "content": "a\x00b"}], "user": "c\n\x00\nd"})
+    assert leaves.page == "a\u200bb\n\x00\nc\n\u200b\nd"
+    assert said(leaves) == ["a\x00b", "c\n\x00\nd"]
