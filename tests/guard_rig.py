@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
+import guard_answers
 from gateway_rig import a_model, a_provider, a_route, a_rule, a_snapshot
+from guard_answers import Made
 from turnout_contract.snapshot import guards
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.adapters.fake_upstream import FakeReply, FakeResponse
@@ -64,7 +66,7 @@ def native(name: str, guard: guards.Guard | None = None) -> snap.Snapshot:
 class Echo:
     """See the module; `ports.upstream.Upstream`. `say` makes the answer of the request's body, where not the echo."""
 
-    def __init__(self, say: Callable[[dict[str, Any]], str] | None = None, *, piece: int = _PIECE) -> None:
+    def __init__(self, say: Callable[[dict[str, Any]], str | Made] | None = None, *, piece: int = _PIECE) -> None:
         self._say = say or last_text
         self._piece = piece
         self.requests: list[UpstreamRequest] = []
@@ -86,12 +88,20 @@ class Echo:
         body = json.loads(request.body)  # which takes half of a surrogate pair, as many providers do
         name = next((name for name, path in PATHS.items() if request.path.endswith(path.removeprefix("/v1"))), "")
         if name == "":
-            return FakeResponse(FakeReply(pieces=(_embedding(body),)))
+            counted = b'{"input_tokens":7}' if request.path.endswith("/count_tokens") else _embedding(body)
+            return FakeResponse(FakeReply(pieces=(counted,)))
         text = self._say(body)
+        if isinstance(text, Made):
+            return self._made(name, text, stream=bool(body.get("stream")))
         if not body.get("stream"):
             return FakeResponse(FakeReply(pieces=(json.dumps(WHOLE[name](text)).encode(),)))
         pieces = [text[at : at + self._piece] for at in range(0, len(text), self._piece)]
         return FakeResponse(FakeReply(headers=_EVENTS, pieces=tuple(STREAM[name](pieces))))
+
+    def _made(self, name: str, made: Made, *, stream: bool) -> FakeResponse:
+        if not stream:
+            return FakeResponse(FakeReply(pieces=(json.dumps(guard_answers.WHOLE[name](made)).encode(),)))
+        return FakeResponse(FakeReply(headers=_EVENTS, pieces=tuple(guard_answers.STREAM[name](made, self._piece))))
 
     async def close(self) -> None:
         """Nothing is held."""
