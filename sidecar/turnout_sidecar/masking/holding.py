@@ -34,13 +34,14 @@ _STEP = 64
 _FEW = 16  # separators between words that belong together, at most
 _KEY = "-----BEGIN "
 _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_SEPARATOR = re.compile(f"[{SEPARATORS}]")
 _WORD_ENDS = re.compile(f"(?=[{SEPARATORS}])")
 
 
 class Hold:
     """One channel of a stream: feed its pieces in order, flush at its end, however it ends."""
 
-    __slots__ = ("_at", "_context", "_cut", "_key", "_past", "_replace", "_scan", "_text", "_width", "_zone")
+    __slots__ = ("_at", "_clear", "_context", "_cut", "_key", "_past", "_replace", "_scan", "_text", "_width", "_zone")
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Hold:
         self._past = ""  # what is before the text
         self._text = ""  # what is held
         self._at = 0  # up to where words were judged
+        self._clear = 0  # up to where no separator is since the last word
         self._zone: Zone | None = None
         self._cut: Finding | None = None  # the match whose rest is still to come
         self._key = False  # whether that is a private key, which has many words
@@ -95,7 +97,7 @@ class Hold:
             if quiet and quiet.end() > at:
                 self._at = quiet.end()
                 continue
-            unit = UNIT.match(text, at)
+            unit = self._unit(at)
             if unit is None and not last and len(text) - at < _LIMIT:
                 return False
             word = unit[1] if unit else text[at:]
@@ -108,10 +110,18 @@ class Hold:
                 return True
         return False
 
+    def _unit(self, at: int) -> re.Match[str] | None:
+        """The word at a place, if it has an end; a word that is still coming is gone over once."""
+        text = self._text
+        if not _SEPARATOR.search(text, max(at, self._clear)):
+            self._clear = len(text)
+            return None
+        return UNIT.match(text, at)
+
     def _reads(self, zone: Zone, out: list[str], *, last: bool) -> bool:
         """Takes one more word into the zone, or ends it; whether that could be done."""
         text, at = self._text, self._at
-        unit = UNIT.match(text, at)
+        unit = self._unit(at)
         over = at - zone.start > LONGEST
         if (over or unit is None) and len(text) - zone.start >= _LIMIT:
             return self._cuts(zone, out)
@@ -226,3 +236,4 @@ class Hold:
         self._past = (self._past + self._text[:end])[-self._context :]
         self._text = self._text[end:]
         self._at = max(0, self._at - end)
+        self._clear = max(0, self._clear - end)

@@ -27,7 +27,7 @@ _QUIET = (
     rf"(?:(?:\((?!(?i:{_SPELLED})\b))?(?:{_WORD}(?:'[a-z]{{1,4}})?|[a-z]{{1,7}}-[a-z]{{1,7}}|(?!AT\b)[A-Z]{{1,15}}){_MARKS}"
     r"|[.,;!?*#|+=/-]{1,3})"
 )
-PROSE = re.compile(rf"(?:(?:{_WORD}{_MARKS}+(?=[{_SPACES}])|{_QUIET})[{_SPACES}]++)*+")
+PROSE = re.compile(rf"[{_SPACES}]*+(?:(?:{_WORD}{_MARKS}+(?=[{_SPACES}])|{_QUIET})[{_SPACES}]++)*+")
 """As many quiet words as there are, each with what is behind it."""
 _QUIET_WORD = re.compile(_QUIET)
 _DULL = re.compile(
@@ -46,20 +46,25 @@ _CONNECTIVES = frozenset(["as", "is", "was", "ist", "est", "es", "como", "als", 
 _AFTER_CONNECTIVE = 4
 _SAID = re.compile(rf"(?:{_SPELLED})[.,;]?", re.IGNORECASE)
 _LONG_ENOUGH = 64  # to know how a word begins
+_LONGEST_WORD = 1024
 _DASHES = re.compile(r"-----(?:BEGIN|END)?")
 _OF_KEY = ("KEY", "BLOCK")
 _LEAST = 32  # of a zone whose words are alone, so that they are not looked at one by one
 
 
 def plain_form(word: str) -> str:
-    """A word as the detectors see it."""
-    return word if word.isascii() and "%" not in word and "\\" not in word and "&" not in word else normalise(word).text
+    """A word as the detectors see it; one that is too long to be a word stays as it is, and is never quiet."""
+    if len(word) > _LONGEST_WORD or (word.isascii() and "%" not in word and "\\" not in word and "&" not in word):
+        return word
+    return normalise(word).text
 
 
 def is_quiet(word: str) -> bool:
     """Whether a word (its plain form) is no part of anything that is found."""
     if not word or _QUIET_WORD.fullmatch(word):
         return True
+    if len(word) > _LONGEST_WORD:
+        return False
     if " " in word:  # other spaces, in the plain form
         return all(map(is_quiet, word.split(" ")))
     if _SHORT.fullmatch(word) or (word.isascii() and _DULL.fullmatch(word)):
@@ -135,9 +140,9 @@ class Zone:
         said = _says(plain)
         self._found = not is_quiet(plain)
         self.hard = self.hard or (plain.lower() != "at" and (said or self._found))
-        if said or (self._found and (_LINKS.search(plain) or _LONG.search(plain))):
+        if said or (self._found and (len(plain) > _LONGEST_WORD or _LINKS.search(plain) or _LONG.search(plain))):
             self._wanted = max(self._wanted, 1)
-        if self._found and _IBAN.search(plain):
+        if self._found and _IBAN.search(plain[-_LONGEST_IBAN:]):
             self._reach = at + len(word) + _LONGEST_IBAN
 
     def _follow_key(self, plain: str) -> None:
