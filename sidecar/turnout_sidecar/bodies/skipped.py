@@ -163,15 +163,20 @@ _ID_FIELDS = words(
 )
 _ENCRYPTED_FIELDS = ("encrypted_content", "encrypted_index", "encrypted_stdout")
 SECRET_NAMES: Final = ("auth", "key", "token", "secret", "cookie", "credential", "signature")
-_NUMBER_FIELDS = words(
+_SETTINGS = words(
     """
     seed max_tokens max_completion_tokens max_output_tokens temperature top_p top_k n logprobs top_logprobs
-    frequency_penalty presence_penalty dimensions max_tool_calls budget_tokens max_num_results max_uses index
-    output_index content_index start_index end_index start_char_index end_char_index start_page_number
-    end_page_number start_block_index end_block_index document_index search_result_index created created_at
-    expires_at expires_after timeout timeout_ms max_output_length display_width_px display_height_px
-    display_width display_height display_number partial_images x y scroll_x scroll_y ranking score
-    score_threshold max_characters max_content_tokens
+    frequency_penalty presence_penalty dimensions max_tool_calls
+    """
+)
+_NUMBERS = words(
+    """
+    max_tokens logprobs budget_tokens max_num_results max_uses index output_index content_index start_index
+    end_index start_char_index end_char_index start_page_number end_page_number start_block_index
+    end_block_index document_index search_result_index created created_at expires_at expires_after timeout
+    timeout_ms max_output_length display_width_px display_height_px display_width display_height
+    display_number partial_images x y scroll_x scroll_y ranking score score_threshold max_characters
+    max_content_tokens
     """
 )
 
@@ -181,8 +186,8 @@ SKIPPED: Final[tuple[Skip, ...]] = (
     Skip("inner", _WORD_FIELDS, is_word, "a word of the API itself"),
     Skip("top", _ID_FIELDS, is_id, "names what the provider keeps; changed, it names nothing"),
     Skip("inner", _ID_FIELDS, is_id, "names what the provider keeps or what it called; changed, it names nothing"),
-    Skip("top", _NUMBER_FIELDS, is_number, "a setting that is a number"),
-    Skip("inner", _NUMBER_FIELDS, is_number, "a setting or a position that is a number"),
+    Skip("top", _SETTINGS, is_number, "a setting that is a number"),
+    Skip("inner", _NUMBERS, is_number, "a setting or a position that is a number"),
     Skip("top", ("logit_bias",), is_bias, "numbers of tokens of a vocabulary", frozenset({"chat"})),
     Skip("inner", ("signature",), is_opaque, "proves a thought to the provider that signed it"),
     Skip("inner", _ENCRYPTED_FIELDS, is_opaque, "encrypted by the provider for itself alone"),
@@ -195,5 +200,5 @@ SKIPPED: Final[tuple[Skip, ...]] = (
     ),
     Skip("headers", SECRET_NAMES, is_credential, "the same, in a header whose name holds one of these"),
 )
-"""The whole table. Null, true, false and numbers of fewer than seven digits hold nothing and need no row. Binary data is not
-skipped but counted (`Leaves.binary`)."""
+"""The whole table. Null, true, false and numbers of fewer than seven digits hold nothing and need no row, nor do the
+words of JSON Schema where a schema stands (`SCHEMA_WORDS`). Binary data is not skipped but counted (`Leaves.binary`)."""
