@@ -20,7 +20,7 @@ from turnout_sidecar.checks.asked import asked_schema, judged
 from turnout_sidecar.checks.schema import SchemaError, SchemaUnusable
 from turnout_sidecar.checks.schema import errors as schema_errors
 from turnout_sidecar.exchange.call import Exchange
-from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Check, Done, State, Verdict
+from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Check, Done, Verdict
 from turnout_sidecar.faults import place
 from turnout_sidecar.guarding import scanner
 from turnout_sidecar.inspection.guards import LiveGuard, LivePlugin, check_of
@@ -33,20 +33,28 @@ from turnout_sidecar.wire.lenient import load
 
 _LOG = logging.getLogger("turnout.guardrails")
 _DONE: dict[str, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
+Wrong = Sequence[tuple[AnswerSchema, tuple[SchemaError, ...]]]
+"""Who wants another shape, and what is wrong."""
 
 
 class Misshapen(Exception):  # noqa: N818  says what was found
-    """The answer does not have the shape that it must have. `wish` is the strictest of what policies want done."""
+    """The answer does not have the shape that it must have. `wish` is the strictest of what policies want done.
 
-    def __init__(self, answer: dict[str, Any], errors: tuple[SchemaError, ...], wish: str) -> None:
+    No verdict is told of it yet: whoever decides what is done says so with `Answer.tell_misshapen`.
+    """
+
+    def __init__(self, answer: dict[str, Any], wrong: Wrong, wish: str) -> None:
         super().__init__("the answer does not have the shape that it must have")
         self.answer = answer
-        self.errors = errors
+        self.wrong = wrong
+        self.errors = tuple(error for _, errors in wrong for error in errors)
         self.wish = wish
 
 
 Grouped = dict[tuple[Check, str, str], list[tuple[str, Match]]]
 """What was found, by check, rule and policy: each value with its match."""
+LONG = 65_536
+"""Characters that are scanned in a thread, so that others are not kept waiting."""
 _STRICTNESS = ("Monitor", "Retry", "Escalate", "Block")
 
 
@@ -58,6 +66,8 @@ class Answer:
         self._guard = guard
         self._masks = masks
         self._masked: dict[str, str] = {}
+        self._values: dict[str, Match] = {}
+        self._failed: set[Check] = set()
         self._format = FORMATS[exchange.endpoint.format]
 
     def say(self, verdict: Verdict) -> None:
@@ -66,15 +76,18 @@ class Answer:
 
     def look(self, body: bytes) -> None:
         """Only the signals: no policy says what answers must be."""
-        self.quality(_parsed(body))
+        self.quality(parsed(body))
 
     async def check(self, body: bytes) -> bytes:
         """See the module. Raises Misshapen, and CallError 422 and 503."""
-        answer = _parsed(body)
+        answer = parsed(body)
         self.quality(answer)
         self._shape(answer)
         texts = self._format.texts(body)
-        matches = [self.matches(text) for _, text in texts]
+        if sum(len(text) for _, text in texts) > LONG:
+            matches = await asyncio.to_thread(lambda: [self.matches(text) for _, text in texts])
+        else:
+            matches = [self.matches(text) for _, text in texts]
         for found in await asyncio.gather(*(self._ask(live, texts) for live in self._guard.plugins_out)):
             for into, more in zip(matches, found, strict=False):
                 into.extend(more)
@@ -82,13 +95,31 @@ class Answer:
         if not any(match.action == "Mask" for found in matches for match in found):
             return body
         self._masked = {text: self.masked(text, found) for (_, text), found in zip(texts, matches, strict=True)}
-        return self._format.whole(body, self.edit)
+        self._remember(matches, [text for _, text in texts])
+        return self._format.whole(body, self.edit, echo=False)
+
+    def _remember(self, matches: Sequence[Sequence[Match]], texts: Sequence[str]) -> None:
+        """What others found: in a text that is cut otherwise than the one they saw, only its words tell it."""
+        found = ((match, text) for matches_of, text in zip(matches, texts, strict=True) for match in matches_of)
+        self._values = {
+            text[match.start : match.end]: match
+            for match, text in found
+            if match.check == "plugin" and match.action == "Mask" and match.start < match.end
+        }
 
     def edit(self, kind: Kind, text: str) -> str:
         """A text of the answer that was checked last, as it is given. One that was not among its texts is looked at now."""
         del kind
         known = self._masked.get(text)
-        return self.masked(text, self.matches(text)) if known is None else known
+        if known is not None:
+            return known
+        found = self.matches(text)
+        for value, match in self._values.items():
+            at = text.find(value)
+            while at >= 0:
+                found.append(match._replace(start=at, end=at + len(value)))
+                at = text.find(value, at + len(value))
+        return self.masked(text, found)
 
     def masked(self, text: str, matches: Sequence[Match]) -> str:
         """A text with its matches masked, for good."""
@@ -110,22 +141,31 @@ class Answer:
                     treatment = self._guard.output[finding.entity]
                     check = check_of(finding.entity)
                     found.append(_match(finding.start, finding.end, finding.entity, check, finding.entity, treatment))
-            if self._guard.deny_output is not None:
-                for hit in self._guard.deny_output.deny.find(text):
-                    pattern = self._guard.deny_output.patterns[hit.name]
+        except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
+            treatments = [self._guard.output[entity] for entity in entities]
+            closed = any(one.action != "Monitor" and not one.fail_open for one in treatments)
+            self._could_not({check_of(entity) for entity in entities}, error, closed=closed)
+        denied = self._guard.deny_output
+        try:
+            for hit in denied.deny.find(text) if denied is not None else ():
+                pattern = denied.patterns[hit.name] if denied is not None else None
+                if pattern is not None:
                     found.append(
                         Match(hit.start, hit.end, TEXT, "deny", pattern.name, pattern.action, policy=pattern.policy)
                     )
-        except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
-            _LOG.error("the answer of call %s could not be scanned: %s", self._exchange.id, place(error))
-            self._could_not()
+        except Exception as error:  # noqa: BLE001  boundary: as above
+            acts = denied is not None and any(one.action != "Monitor" for one in denied.patterns.values())
+            self._could_not({"deny"}, error, closed=acts and not self._guard.guard.fail_open)
         return found
 
-    def _could_not(self) -> None:
-        treatments = [treatment for treatment in self._guard.output.values() if treatment.action != "Monitor"]
-        closed = any(not treatment.fail_open for treatment in treatments)
-        self.say(Verdict("pii", "output", "pii", "failed", "blocked" if closed else "none"))
-        if closed or (self._guard.deny_output is not None and not self._guard.guard.fail_open):
+    def _could_not(self, checks: set[Check], error: Exception, *, closed: bool) -> None:
+        """Some checks could not look: told once, and never as passed. Raises CallError (503) where they must look."""
+        if not checks <= self._failed:
+            _LOG.error("the answer of call %s could not be looked at: %s", self._exchange.id, place(error))
+        for check in sorted(checks - self._failed):
+            self.say(Verdict(check, "output", check, "failed", "blocked" if closed else "none"))
+        self._failed |= checks
+        if closed:
             raise unread("its scan")
 
     def tell(self, matches: Sequence[Sequence[Match]], texts: Sequence[str]) -> None:
@@ -163,13 +203,29 @@ class Answer:
         return self._masks.masker.placeholder(entity, value)
 
     def _passed(self, matched: set[str]) -> None:
+        """Those that looked at all of it and found nothing."""
+        for check in self._checks():
+            if check not in matched and check not in self._failed:
+                self.say(Verdict(check, "output", check, "passed"))
+
+    def _checks(self) -> list[Check]:
         checks = {check_of(entity) for entity in self._guard.scanned_output}
-        if "secrets" in checks - matched:
-            self.say(Verdict("secrets", "output", "secrets", "passed"))
-        if "pii" in checks - matched:
-            self.say(Verdict("pii", "output", "pii", "passed"))
-        if self._guard.deny_output is not None and "deny" not in matched:
-            self.say(Verdict("deny", "output", "deny", "passed"))
+        if self._guard.deny_output is not None:
+            checks.add("deny")
+        return sorted(checks)
+
+    def not_run(self) -> None:
+        """The answer did not come to an end that could be looked at."""
+        for check in self._checks():
+            self.say(Verdict(check, "output", check, "not_run"))
+        for plugin in self._guard.plugins_out:
+            self.say(Verdict("plugin", "output", plugin.plugin.name, "not_run", policy=plugin.plugin.policy))
+        self.shape_not_run()
+
+    def shape_not_run(self) -> None:
+        """There was nothing whose shape could be judged."""
+        for wanted in self._guard.guard.schemas:
+            self.say(Verdict("schema", "output", "schema", "not_run", policy=wanted.policy))
 
     def quality(self, answer: dict[str, Any]) -> None:
         """Signals for whoever decides which model is good enough."""
@@ -187,19 +243,41 @@ class Answer:
 
     def _shape(self, answer: dict[str, Any]) -> None:
         """Raises Misshapen."""
-        schemas = self._guard.guard.schemas
-        texts = [text for _, text in judged(self._exchange.endpoint.name, answer)] if schemas else []
-        wrong = [(wanted, errors) for wanted in schemas if (errors := self.errors_of(wanted, texts))]
-        if wrong:
-            wish = max((wanted.on_violation for wanted, _ in wrong), key=_STRICTNESS.index)
-            if wish != "Monitor":
-                raise Misshapen(answer, tuple(error for _, errors in wrong for error in errors), wish)
+        wrong = [(wanted, errors) for wanted, errors in self._judgements(answer, shown=False) if errors]
+        acts = [wanted.on_violation for wanted, _ in wrong if wanted.on_violation != "Monitor"]
+        if acts:
+            raise Misshapen(answer, wrong, max(acts, key=_STRICTNESS.index))
+        self.tell_misshapen(wrong, "monitored")
 
-    def errors_of(self, wanted: AnswerSchema, texts: Sequence[str]) -> tuple[SchemaError, ...] | None:
-        """What is wrong with the shape of texts, by one policy; None: none was judged. The verdict is told.
+    def shape_of_shown(self, answer: dict[str, Any]) -> tuple[Wrong, bool]:
+        """What is wrong with the shape of an answer that was given already, and whether any shape could be judged.
+
+        What is told to the caller is what policies that act say: those that only watch say nothing in an answer.
+        """
+        judgements = self._judgements(answer, shown=True)
+        wrong = [(wanted, errors) for wanted, errors in judgements if errors]
+        self.tell_misshapen(wrong, "monitored")
+        loud = [(wanted, errors) for wanted, errors in judgements if wanted.on_violation != "Monitor"]
+        return [(wanted, errors) for wanted, errors in loud if errors], bool(loud)
+
+    def _judgements(self, answer: dict[str, Any], *, shown: bool) -> Wrong:
+        """What each policy finds wrong with the shape; of those that find nothing, or cannot judge it, the verdict is told.
 
         Raises CallError (503) where the shape cannot be judged and must be.
         """
+        schemas = self._guard.guard.schemas
+        texts = [text for _, text in judged(self._exchange.endpoint.name, answer)] if schemas else []
+        judgements = ((wanted, self._errors(wanted, texts, shown=shown)) for wanted in schemas)
+        return [(wanted, errors) for wanted, errors in judgements if errors is not None]
+
+    def tell_misshapen(self, wrong: Wrong, done: Done) -> None:
+        """What is done about it. A policy that only watches wants nothing done."""
+        for wanted, errors in wrong:
+            did: Done = "monitored" if wanted.on_violation == "Monitor" else done
+            self.say(Verdict("schema", "output", "schema", "matched", did, count=len(errors), policy=wanted.policy))
+
+    def _errors(self, wanted: AnswerSchema, texts: Sequence[str], *, shown: bool) -> tuple[SchemaError, ...] | None:
+        """None: it was not judged."""
         exchange, policy = self._exchange, wanted.policy
         asked = wanted.schema if wanted.schema is not None else asked_schema(exchange.endpoint.name, exchange.body)
         if asked is None or not texts:
@@ -208,14 +286,13 @@ class Answer:
         try:
             errors = tuple(error for text in texts for error in schema_errors(asked, text))
         except SchemaUnusable:
-            closed = wanted.on_violation != "Monitor" and not self._guard.guard.fail_open
+            closed = wanted.on_violation != "Monitor" and not self._guard.guard.fail_open and not shown
             self.say(Verdict("schema", "output", "schema", "failed", "blocked" if closed else "none", policy=policy))
             if closed:
                 raise unread("its JSON schema cannot be used") from None
             return None
-        state: State = "matched" if errors else "passed"
-        done = _WISHED[wanted.on_violation] if errors else "none"
-        self.say(Verdict("schema", "output", "schema", state, done, count=len(errors), policy=policy))
+        if not errors:
+            self.say(Verdict("schema", "output", "schema", "passed", policy=policy))
         return errors
 
     async def _ask(self, live: LivePlugin, texts: Sequence[tuple[Kind, str]]) -> list[list[Match]]:
@@ -253,14 +330,12 @@ class Answer:
             raise refused([f"plug-in {plugin.name} flags it"])
 
 
-_WISHED: dict[str, Done] = {"Monitor": "monitored", "Retry": "retried", "Escalate": "escalated", "Block": "blocked"}
-
-
 def _match(start: int, end: int, entity: str, check: Check, rule: str, treatment: Treatment) -> Match:
     return Match(start, end, entity, check, rule, treatment.action, treatment.reroute, treatment.restore)
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
+def parsed(body: bytes) -> dict[str, Any]:
+    """The answer; empty where it is none."""
     try:
         return load(body)
     except NotAnAnswer:

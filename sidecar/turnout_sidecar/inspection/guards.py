@@ -32,6 +32,15 @@ class LivePlugin(NamedTuple):
     treatments: Mapping[str, Treatment]
 
 
+def _holds_on(live: LivePlugin) -> bool:
+    """Whether an answer waits for what this one says."""
+    plugin = live.plugin
+    acts = (
+        any(treatment.action != "Monitor" for treatment in live.treatments.values()) or plugin.flags.action == "Block"
+    )
+    return plugin.enforced and (acts or not plugin.fail_open)
+
+
 class Denied(NamedTuple):
     """Patterns of one's own, together, and each by the name of its hits: two policies may use one name."""
 
@@ -47,6 +56,7 @@ class LiveGuard:
         "deny_input",
         "deny_output",
         "guard",
+        "holds",
         "input",
         "output",
         "plugins_in",
@@ -68,6 +78,15 @@ class LiveGuard:
         self.plugins_out = tuple(_asked(guard.plugins, detectors, "output"))
         self.answers = bool(guard.output or guard.deny_output or guard.schemas or self.plugins_out)
         """Whether answers are looked at."""
+        self.holds = self._holds()
+        """Whether an answer may become another than its provider gave; else it is only watched."""
+
+    def _holds(self) -> bool:
+        patterns = self.deny_output.patterns.values() if self.deny_output is not None else ()
+        actions = [one.action for found in (self.output.values(), patterns) for one in found]
+        wishes = [one.on_violation for one in self.guard.schemas]
+        acts = any(action != "Monitor" for action in (*actions, *wishes))
+        return acts or any(_holds_on(live) for live in self.plugins_out)
 
 
 class Guarding:

@@ -1,85 +1,61 @@
 """A stream of an answer looked at while it passes: each channel holds back what may still become a match.
 
 Rules: what is found is counted as it is found and told once, when the stream has ended; a match that blocks raises before any of
-it is shown; the shape of the whole is judged at the end and told as the last event, since what was shown cannot be taken back.
+it is shown; the shape of the whole is judged at the end, as that of an answer that came whole, and told as the last event, since
+what was shown cannot be taken back; arguments of tools stay JSON.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from turnout_contract.snapshot.guards import AnswerSchema
-from turnout_sidecar.answers.kinds import Channel, Edit, Kind
-from turnout_sidecar.checks.schema import SchemaError
+from turnout_sidecar.answers.formats import AnswerFormat
+from turnout_sidecar.answers.kinds import Channel, Edit, Kind, StreamEditor
+from turnout_sidecar.answers.whole import edit_one
 from turnout_sidecar.guarding.findings import Finding
-from turnout_sidecar.inspection.answer import Answer, Grouped
+from turnout_sidecar.inspection.answer import Answer, Grouped, parsed
 from turnout_sidecar.inspection.matches import Match, disjoint
 from turnout_sidecar.inspection.refusing import refused
+from turnout_sidecar.inspection.streams import MAX_HELD_BYTES
 from turnout_sidecar.masking.holding import Hold
 
 _MOST_TOLD = 8
 
 
 class Passing:
-    """One stream. `make` is for its editor, `verdict` its last word, `ended` for when it is over."""
+    """One stream, and its editor. `ended` is for when it is over; `broken` tells whether it did not end as it should.
 
-    def __init__(self, answer: Answer, width: int, *, looks: bool, schemas: tuple[AnswerSchema, ...]) -> None:
+    `looks`: at what is in it; `shapes`: at the shape of the whole.
+    """
+
+    def __init__(
+        self, answer: Answer, told: AnswerFormat, broken: Callable[[], bool], width: int, *, looks: bool, shapes: bool
+    ) -> None:
         self._answer = answer
+        self._told = told
+        self._broken = broken
         self._width = width
         self._looks = looks
-        self._schemas = schemas
-        self._content: list[str] = []
+        self._shapes = shapes
+        self._pieces: list[bytes] = []
+        self._size = 0
         self._kinds: set[Kind] = set()
         self._found: list[tuple[str, Match]] = []
         self._known: dict[str, Match] = {}
         self._over = False
+        self._judged = False
+        self._editor: StreamEditor = told.editor(self._make, self._verdict, self._whole, echo=False)
 
-    def make(self, kind: Kind, key: str) -> Channel:
-        """The channel of one part of the answer."""
-        del key
-        return _Looking(self, kind, self._width) if self._looks else _Hearing(self, kind)
+    def feed(self, frames: bytes) -> bytes:
+        """See streams.Editor."""
+        if self._shapes:
+            self._size += len(frames)
+            if self._size <= MAX_HELD_BYTES:
+                self._pieces.append(frames)
+        return self._editor.feed(frames)
 
-    def hear(self, kind: Kind, text: str) -> None:
-        """What goes out, for the judgement of the whole."""
-        if not text:
-            return
-        self._kinds.add(kind)
-        if kind == "content" and self._schemas:
-            self._content.append(text)
-
-    def found(self, finding: Finding, value: str) -> str:
-        """What a finding of `scan` becomes. Raises CallError (422)."""
-        match = self._known[finding.rule]
-        self._found.append((value, match))
-        if match.action == "Block":
-            raise refused([f"it holds {match.rule}"])
-        return value if match.action == "Monitor" else self._answer.placeholder(match.entity, value)
-
-    def whole(self, kind: Kind, text: str) -> str:
-        """A text that comes whole in a stream. Raises CallError (422)."""
-        del kind
-        if not self._looks:
-            return text
-        parts: list[str] = []
-        at = 0
-        for match in self.scan(text):
-            parts += (text[at : match.start], self.found(match, text[match.start : match.end]))
-            at = match.end
-        return "".join([*parts, text[at:]])
-
-    def verdict(self) -> dict[str, Any] | None:
-        """What is told of the shape; None where none was to be judged."""
-        if not self._schemas or "arguments" in self._kinds:
-            return None
-        text = "".join(self._content)
-        errors: list[SchemaError] = []
-        judged = False
-        for wanted in self._schemas:
-            found = self._answer.errors_of(wanted, [text])
-            judged = judged or found is not None
-            errors += found or ()
-        if not judged:
-            return None
-        told = [{"path": error.path, "message": error.message} for error in errors[:_MOST_TOLD]]
-        return {"check": "schema", "state": "matched" if errors else "passed", "errors": told}
+    def finish(self) -> bytes:
+        """See streams.Editor."""
+        return self._editor.finish()
 
     def ended(self) -> None:
         """The stream is over: what was found is told."""
@@ -91,6 +67,21 @@ class Passing:
             grouped.setdefault((match.check, match.rule, match.policy), []).append((value, match))
         self._answer.tell_found(grouped)
         self._answer.tell_quality(self._kinds)
+        if self._shapes and not self._judged:
+            self._answer.shape_not_run()
+
+    def hear(self, kind: Kind, text: str) -> None:
+        """What goes out, for the judgement of the whole."""
+        if text:
+            self._kinds.add(kind)
+
+    def found(self, finding: Finding, value: str) -> str:
+        """What a finding of `scan` becomes. Raises CallError (422)."""
+        match = self._known[finding.rule]
+        self._found.append((value, match))
+        if match.action == "Block":
+            raise refused([f"it holds {match.rule}"])
+        return value if match.action == "Monitor" else self._answer.placeholder(match.entity, value)
 
     def scan(self, text: str) -> list[Finding]:
         """What is in a text, without overlaps; a finding's rule says which match it is."""
@@ -100,6 +91,43 @@ class Passing:
             self._known[key] = match
             findings.append(Finding(match.start, match.end, match.entity, key))
         return findings
+
+    def _make(self, kind: Kind, key: str) -> Channel:
+        """The channel of one part of the answer."""
+        del key
+        if not self._looks:
+            return _Hearing(self, kind)
+        if kind == "arguments":
+            self._kinds.add(kind)
+            return AtOnce(kind, self._whole)
+        return _Looking(self, kind, self._width)
+
+    def _whole(self, kind: Kind, text: str) -> str:
+        """A text that comes whole in a stream. Raises CallError (422)."""
+        del kind
+        if not self._looks:
+            return text
+        parts: list[str] = []
+        at = 0
+        for match in self.scan(text):
+            parts += (text[at : match.start], self.found(match, text[match.start : match.end]))
+            at = match.end
+        return "".join([*parts, text[at:]])
+
+    def _verdict(self) -> dict[str, Any] | None:
+        """What is told of the shape; None where none was to be judged."""
+        if not self._shapes or self._broken() or self._size > MAX_HELD_BYTES:
+            return None
+        body = self._told.collected(b"".join(self._pieces))
+        if body is None:
+            return None
+        self._judged = True
+        wrong, judged = self._answer.shape_of_shown(parsed(body))
+        if not judged:
+            return None
+        errors = [error for _, found in wrong for error in found]
+        told = [{"path": error.path, "message": error.message} for error in errors[:_MOST_TOLD]]
+        return {"check": "schema", "state": "matched" if errors else "passed", "errors": told}
 
 
 class AtOnce:
@@ -120,7 +148,7 @@ class AtOnce:
     def flush(self) -> str:
         """See Channel."""
         text = "".join(self._text)
-        return self._edit(self._kind, text) if text else ""
+        return edit_one(self._edit, self._kind, text) if text else ""
 
 
 class _Looking:

@@ -1,13 +1,14 @@
 """Streams of answers on their way through the guardrails; see `exchange.call.ByteStream`.
 
 `Edited` passes each piece through an editor, which holds back no more than what might still become a match or a placeholder, and
-flushes it however the stream ends. `Judged` is what a stream is where its answer must be known whole before any of it is shown.
+flushes it however the stream ends. `Judged` is what a stream is where its answer must be known whole before any of it is shown,
+`Watched` where nothing is ever changed in it.
 
 Rules: a piece is never empty; what refuses in the middle of a stream ends it with an error event in the asked API's words, lets go
 of the upstream at once, and nothing of what was refused goes out; an aborted answer is not kept by the cache.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from turnout_sidecar.exchange.call import ByteStream, Exchange
@@ -130,6 +131,63 @@ class Judged:
     async def aclose(self) -> None:
         """Nothing is held."""
         self._left = []
+
+
+class Watched:
+    """A stream that passes as it is, and is looked at when all of it has come. `look` is given its pieces then, once.
+
+    `left` is told instead where there is nothing to look at: the client left, it broke off, or it is longer than can be held.
+    """
+
+    __slots__ = ("_broken", "_inner", "_left", "_look", "_over", "_pieces", "_size")
+
+    def __init__(
+        self,
+        inner: ByteStream,
+        look: Callable[[list[bytes]], Awaitable[None]],
+        left: Callable[[], None],
+        broken: Callable[[], bool],
+    ) -> None:
+        self._inner = inner
+        self._look = look
+        self._left = left
+        self._broken = broken
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._over = False
+
+    def __aiter__(self) -> "Watched":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece, as it came."""
+        try:
+            piece = await self._inner.__anext__()
+        except StopAsyncIteration:
+            await self._end()
+            raise
+        self._size += len(piece)
+        if self._size <= MAX_HELD_BYTES:
+            self._pieces.append(piece)
+        else:
+            self._pieces = []
+        return piece
+
+    async def aclose(self) -> None:
+        """Let go."""
+        if not self._over:
+            self._over = True
+            self._left()
+        await self._inner.aclose()
+
+    async def _end(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._broken() or self._size > MAX_HELD_BYTES:
+            self._left()
+        else:
+            await self._look(self._pieces)
 
 
 async def whole(stream: ByteStream) -> list[bytes]:

@@ -6,9 +6,12 @@ rule without a guard costs a look-up and counts as bypassed; restoring fails ope
 
 import logging
 
+import orjson
+
 from turnout_sidecar.answer_content import tell_answer
 from turnout_sidecar.answers.formats import FORMATS
 from turnout_sidecar.answers.kinds import Channel, Kind
+from turnout_sidecar.checks.asked import asked_schema
 from turnout_sidecar.exchange.call import Exchange, Proceed, Response
 from turnout_sidecar.faults import place
 from turnout_sidecar.inspection.masks import Masks
@@ -19,6 +22,8 @@ from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.runtime import Runtime
 
 _LOG = logging.getLogger("turnout.guardrails")
+_TEXTS = (".content", ".text", ".output_text")
+"""Where what a model says stands, other than code and the input of free-form tools."""
 _ANSWERS = "chat"
 """The operation that has an answer in words."""
 
@@ -56,15 +61,16 @@ class GuardInput:
         told = FORMATS[exchange.endpoint.format]
         table = masks.table
         exact = exchange.endpoint.format == "messages"  # what is signed must come back as it was
+        asks_json = _asks_json(exchange)
 
         def edit(kind: Kind, text: str) -> str:
-            if kind == "arguments":
+            if kind == "arguments" or (kind == "content" and _is_json(text)):
                 return table.restore_json(text)
             return table.restore(text, exact=exact and kind == "reasoning")
 
         def channel(kind: Kind, key: str) -> Channel:
-            del key
-            return table.stream(json=kind == "arguments", exact=exact and kind == "reasoning")
+            as_json = kind == "arguments" or (asks_json and kind == "content" and key.endswith(_TEXTS))
+            return table.stream(json=as_json, exact=exact and kind == "reasoning")
 
         if response.stream is not None:
             editor = told.editor(channel, None, edit)
@@ -75,6 +81,24 @@ class GuardInput:
             except Exception as error:  # noqa: BLE001  boundary: restoring fails open, the placeholders stay
                 _LOG.warning("the answer of call %s is not restored: %s", exchange.id, place(error))
             _counted(exchange, table)
+
+
+def _asks_json(exchange: Exchange) -> bool:
+    """Whether the text of the answer is to be JSON, so that what is put back into it must be escaped."""
+    guard = exchange.runtime.guard_of(exchange.rule)
+    if guard is not None and any(wanted.schema is not None for wanted in guard.guard.schemas):
+        return True
+    return asked_schema(exchange.endpoint.name, exchange.body) is not None
+
+
+def _is_json(text: str) -> bool:
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _counted(exchange: Exchange, table: Table) -> None:

@@ -6,21 +6,26 @@ streams, held back only as far as a match may still grow; a model is told once w
 every attempt is paid for.
 """
 
+import logging
+
 from turnout_sidecar.answers.formats import FORMATS
 from turnout_sidecar.checks.asked import asked_schema
 from turnout_sidecar.checks.correction import again
 from turnout_sidecar.exchange.call import ByteStream, Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.exchange.guarded import Done
+from turnout_sidecar.faults import place
 from turnout_sidecar.inspection.answer import Answer, Misshapen
 from turnout_sidecar.inspection.guards import LONGEST_HELD, LiveGuard
 from turnout_sidecar.inspection.passing import AtOnce, Passing
 from turnout_sidecar.inspection.refusing import refused, unread
-from turnout_sidecar.inspection.streams import Edited, Judged, whole
+from turnout_sidecar.inspection.streams import Edited, Judged, Watched, whole
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.routing import NOBODY
 from turnout_sidecar.runtime import Runtime
 
-_OK = 200
+_LOG = logging.getLogger("turnout.guardrails")
+_GOOD = range(200, 300)
 _WORDS = "chat"
 """The operation that has an answer in words."""
 
@@ -36,9 +41,14 @@ class GuardOutput:
         runtime: Runtime = exchange.runtime
         guard = runtime.guard_of(exchange.rule)
         response = await proceed(exchange)
-        if guard is None or exchange.masks is None or exchange.endpoint.operation != _WORDS or response.status != _OK:
+        if guard is None or exchange.masks is None or exchange.endpoint.operation != _WORDS:
+            return response
+        if response.status not in _GOOD:
             return response
         answer = Answer(exchange, guard, exchange.masks)
+        if response.stream is not None and guard.answers and not guard.holds:
+            response.stream = self._watched(exchange, answer, response.stream)
+            return response
         if response.stream is not None and not _must_be_whole(exchange, guard):
             if guard.answers:
                 response.stream = self._passing(exchange, guard, answer, response.stream)
@@ -52,10 +62,29 @@ class GuardOutput:
         denied = guard.deny_output
         width = 0 if denied is None else denied.deny.widest or 0
         looks = bool(guard.scanned_output) or denied is not None
-        passing = Passing(answer, width, looks=looks, schemas=guard.guard.schemas)
         told = FORMATS[exchange.endpoint.format]
-        editor = told.editor(passing.make, passing.verdict, passing.whole)
-        return Edited(stream, editor, exchange, passing.ended, self._clock)
+        shapes = bool(guard.guard.schemas)
+        passing = Passing(answer, told, lambda: exchange.aborted, width, looks=looks, shapes=shapes)
+        return Edited(stream, passing, exchange, passing.ended, self._clock)
+
+    def _watched(self, exchange: Exchange, answer: Answer, stream: ByteStream) -> ByteStream:
+        """Nothing in it may become another: it passes as it is."""
+
+        async def look(pieces: list[bytes]) -> None:
+            began = self._clock.monotonic_ns()
+            try:
+                body = FORMATS[exchange.endpoint.format].collected(b"".join(pieces), exchange.usage)
+                if body is None:
+                    answer.not_run()
+                else:
+                    await answer.check(body)
+            except Exception as error:  # noqa: BLE001  boundary: who only watches breaks nothing
+                _LOG.error("the answer of call %s could not be looked at: %s", exchange.id, place(error))
+                answer.not_run()
+            finally:
+                exchange.guard.took("output", began, self._clock.monotonic_ns())
+
+        return Watched(stream, look, answer.not_run, lambda: exchange.aborted)
 
 
 class _Judgement:
@@ -100,39 +129,47 @@ class _Judgement:
         else:
             if checked != body:
                 edit = self._answer.edit
-                editor = FORMATS[self._exchange.endpoint.format].editor(lambda kind, _: AtOnce(kind, edit), None, edit)
+                editor = FORMATS[self._exchange.endpoint.format].editor(
+                    lambda kind, _: AtOnce(kind, edit), None, edit, echo=False
+                )
                 pieces = [*map(editor.feed, pieces), editor.finish()]
             response.stream = Judged(pieces)
         return response
 
     async def _another(self, wrong: Misshapen) -> Response:
-        """Another answer in the place of one that does not have its shape."""
+        """Another answer in the place of one that does not have its shape. Raises CallError."""
         why = refused(f"{error.path or 'the answer'}: {error.message}" for error in wrong.errors)
         if wrong.wish == "Escalate":
-            return await self._stronger(why)
-        if wrong.wish == "Block" or self._told:
-            raise why
-        self._told = True
+            return await self._stronger(wrong, why)
         exchange = self._exchange
         asked = exchange.body
-        corrected = again(exchange.endpoint.name, asked, wrong.answer, wrong.errors)
+        corrected = None
+        if wrong.wish == "Retry" and not self._told:
+            corrected = again(exchange.endpoint.name, asked, wrong.answer, wrong.errors)
         if corrected is None:
+            self._answer.tell_misshapen(wrong.wrong, "blocked")
             raise why
+        self._answer.tell_misshapen(wrong.wrong, "retried")
+        self._told = True
         exchange.body = corrected
         try:
             return await self._proceed(exchange)
         finally:
             exchange.body = asked
 
-    async def _stronger(self, why: CallError) -> Response:
+    async def _stronger(self, wrong: Misshapen, why: CallError) -> Response:
         exchange = self._exchange
         exchange.above_tier = exchange.attempts[-1].model.tier if exchange.attempts else None
+        done: Done = "escalated"
         try:
             return await self._proceed(exchange)
         except CallError as error:
-            if error.code == NOBODY:
-                raise why from None
-            raise
+            if error.code != NOBODY:
+                raise
+            done = "blocked"
+            raise why from None
+        finally:
+            self._answer.tell_misshapen(wrong.wrong, done)
 
 
 def _must_be_whole(exchange: Exchange, guard: LiveGuard) -> bool:
