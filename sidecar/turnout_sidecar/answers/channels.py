@@ -61,6 +61,11 @@ class Editor(ABC):
     def feed(self, frames: bytes) -> bytes:
         """See StreamEditor."""
         if self._between:
+            plain = self._templates.plain
+            if plain is not None:
+                text = plain.only(frames)
+                if text is not None and (grows := self.open.get(plain.keys[0])) is not None:
+                    return self.fit_plain(frames, plain, text, self.grow(grows, text))
             fit = self._templates.fit(frames)
             if fit is not None and self._are_open(fit[0]):
                 return self.fits(frames, *fit)
@@ -111,6 +116,12 @@ class Editor(ABC):
         if out == texts:
             return raw
         return template.written(raw, out, None) if not template.silent or any(out) else b""
+
+    def fit_plain(self, raw: bytes, template: Template, text: str, out: str) -> bytes:
+        """The same where the template has one text, which is to be `out`."""
+        if out == text:
+            return raw
+        return template.written(raw, [out], None) if out or not template.silent else b""
 
     def learn(self, event: SseEvent, texts: list[Text], count: int, *, silent: bool) -> None:
         """This frame says no more than these texts; `silent`: and nothing at all without them."""
@@ -178,7 +189,12 @@ class Editor(ABC):
             said = json_text.loads(event.data)
         except ValueError:
             return self.odd(event)
-        return self.read(event, said) if said.__class__ is dict else self.whole(event)
+        if said.__class__ is not dict:
+            return self.whole(event)
+        try:
+            return self.read(event, said)
+        except json_text.TooDeep:
+            return self.whole(event)
 
     def odd(self, event: SseEvent) -> bytes:
         """An event that is no JSON."""

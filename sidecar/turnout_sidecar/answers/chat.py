@@ -195,21 +195,27 @@ def _is_silent(said: dict[str, Any]) -> bool:
             return False
         if choice.get("finish_reason") or choice.get("native_finish_reason") or choice.get("stop_reason"):
             return False
-        if _says("", choice.get("delta")):
+        if _says(choice.get("delta")):
             return False
     return bool(said["choices"])
 
 
-def _says(name: str, value: Any) -> bool:
-    """Whether a value says anything but text."""
-    if isinstance(value, dict):
-        return any(_says(inner, each) for inner, each in value.items())
-    if isinstance(value, list):
-        return any(_says("", each) for each in value)
-    if isinstance(value, str):
-        machine = name in MACHINE or name in ONCE or name == "data" or name.endswith("_id")
-        return bool(value) and machine and name != "type"
-    return value is not None and name != "index"
+def _says(delta: Any) -> bool:
+    """Whether a delta says anything but text."""
+    stack = [("", delta)]
+    while stack:
+        name, value = stack.pop()
+        if isinstance(value, dict):
+            stack.extend(value.items())
+        elif isinstance(value, list):
+            stack.extend(("", each) for each in value)
+        elif isinstance(value, str):
+            machine = name in MACHINE or name in ONCE or name == "data" or name.endswith("_id")
+            if value and machine and name != "type":
+                return True
+        elif value is not None and name != "index":
+            return True
+    return False
 
 
 def _index(choice: dict[str, Any]) -> int:

@@ -21,6 +21,10 @@ _OPENING = frozenset(b"[{")
 _CLOSING = frozenset(b"]}")
 
 
+class TooDeep(ValueError):  # noqa: N818  says what is the matter
+    """It is nested more deeply than answers are."""
+
+
 def loads(data: bytes) -> Any:
     """What `data` says. Raises ValueError. Halves of surrogate pairs, which some servers send, are read as they are."""
     try:
@@ -30,7 +34,7 @@ def loads(data: bytes) -> Any:
     try:
         return json.loads(data)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise TooDeep from None
 
 
 def sound(text: str) -> str:
@@ -92,19 +96,19 @@ class Strings:
 
 
 def anew(raw: bytes) -> bytes:
-    """The same values written anew: each name once. Raises ValueError."""
+    """The same values written anew: each name once. Raises ValueError, and TooDeep."""
     try:
         return json.dumps(json.loads(raw), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except UnicodeEncodeError:
         return json.dumps(json.loads(raw), separators=(",", ":")).encode()
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise TooDeep from None
 
 
 def strings_of(raw: bytes, count: int) -> Strings:
     """The strings, of which a reader has counted so many; of a text in which a name stands twice those of the text written anew.
 
-    Raises ValueError.
+    Raises TooDeep.
     """
     strings = Strings(raw)
     return strings if len(strings.spans) == count else Strings(anew(raw))

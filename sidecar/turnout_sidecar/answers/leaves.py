@@ -7,8 +7,11 @@ whose names are the caller's (metadata, schemas) names are texts too; arguments 
 
 from typing import Any, Final, NamedTuple
 
+from turnout_sidecar.answers.json_text import TooDeep
 from turnout_sidecar.answers.kinds import Kind
 
+MAX_DEPTH: Final = 128
+"""Objects and lists in one another: answers have some ten, and what they repeat of a call may have more."""
 Step = str | int | tuple[tuple[str, Any], ...]
 """The name of a member; the place in a list; or what identifies an element of a list: its index, type and id."""
 
@@ -87,14 +90,10 @@ class Leaf(NamedTuple):
 def counted(root: Any, kind: Kind = "content") -> tuple[list[Leaf], int]:
     """All texts in the order in which they stand, and how many strings there are. `kind`: where their place says nothing.
 
-    Raises ValueError where it is nested more deeply than answers are.
+    Raises TooDeep.
     """
     found: list[Leaf] = []
-    try:
-        count = _value(None, root, (), _Within(kind), 0, found)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return found, count
+    return found, _value(None, root, (), _Within(kind), 0, found)
 
 
 class _Within(NamedTuple):
@@ -108,6 +107,8 @@ class _Within(NamedTuple):
 def _value(
     name: str | None, value: Any, path: tuple[Step, ...], within: _Within, number: int, found: list[Leaf]
 ) -> int:
+    if len(path) > MAX_DEPTH:
+        raise TooDeep
     if value.__class__ is dict:
         return _members(name, value, path, within, number, found)
     if value.__class__ is list:

@@ -62,7 +62,8 @@ class ResponsesEditor(Editor):
         kind = kind if isinstance(kind, str) else ""
         number = said.get(SEQUENCE)
         number = number if number.__class__ is int else None
-        self._next = number
+        if number is not None:
+            self._next = number
         if _WORDLESS.search(kind) is not None:
             return self._out(event, event.data or b"", number)
         if kind.endswith(_DELTA) and isinstance(said.get("delta"), str):
@@ -96,9 +97,10 @@ class ResponsesEditor(Editor):
 
     def _added(self) -> dict[str, int]:
         """The number of a frame that did not come, and is sent here."""
-        number = None if self._next is None else self._next + self._shift
+        if self._next is None:
+            return {}
         self._shift += 1
-        return {} if number is None else {SEQUENCE: number}
+        return {SEQUENCE: self._next + self._shift - 1}
 
     def fits(self, raw: bytes, template: Template, texts: list[str]) -> bytes:
         """See Editor."""
@@ -107,7 +109,7 @@ class ResponsesEditor(Editor):
             self._next = number + 1
         out = [self.grow(self.open[key], text) for key, text in zip(template.keys, texts, strict=True)]
         if out != texts and not any(out):
-            self._shift -= 1
+            self._shift -= number is not None
             return b""
         if number is not None:
             number = number + self._shift if self._shift else None
@@ -119,7 +121,8 @@ class ResponsesEditor(Editor):
         data = event.data or b""
         if not said["delta"]:
             return self._out(event, self.whole_data(event), number)
-        self._next = None if number is None else number + 1
+        if number is not None:
+            self._next = number + 1
         base = kind.removesuffix(_DELTA)
         key = (base, *_indexes(said))
         about = {name: value for name, value in said.items() if name in _SILENT and name != "obfuscation"}
@@ -133,7 +136,7 @@ class ResponsesEditor(Editor):
             grows = leaf.path == ("delta",)
             out = self.grow(text, leaf.text) if grows else self.once(leaf.kind, leaf.text)
             if grows and silent and not out:
-                self._shift -= 1
+                self._shift -= number is not None
                 return b""
             if out != leaf.text:
                 new[leaf.number] = json_text.string(out)

@@ -14,7 +14,7 @@ from turnout_sidecar.answers.formats import FORMATS
 
 WORDS = {"o": "<O_bcd>", "Let": 'a "b"\n', "Gr": ""}
 VERDICT = {"schema": "failed", "errors": 2}
-CUTS = range(6)
+CUTS = range(4)
 
 
 def edited(name: str, raw: bytes, seed: int, *, json: bool = False) -> bytes:
