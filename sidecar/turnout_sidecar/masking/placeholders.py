@@ -169,6 +169,12 @@ def lookalikes(text: str, form: Form = LIKE, at: int = 0, fresh: int = -1) -> It
         sign = code.start()
         if sign < at or not text[max(0, sign - _BEFORE) : sign].rstrip("\\").upper().endswith(_ENDINGS):
             continue
+        bracket = text.rfind("<", max(at, sign - _BEFORE), sign)
+        exact = EXACT.whole.match(text, bracket) if bracket >= 0 and text[bracket - 1 : bracket] != "\\" else None
+        if exact is not None and (found := seen(exact)):
+            fresh = at = found.end
+            yield found
+            continue
         start = max(at, sign - _REACH)
         while start > at and text[start - 1] == "\\":
             start -= 1

@@ -12,6 +12,7 @@ judged by its plain form, as the detectors see it; in doubt a word is not quiet.
 import re
 
 from turnout_sidecar.guarding.normal import normalise
+from turnout_sidecar.masking.placeholders import LETTERS, LONG, SHORT, WORDS
 
 _SPACES = " \n\t\r"
 _STOPS = "\uff0c\u3002\uff01\uff1f\uff1b\uff1a\u3001\u300d\u300f\uff09"  # in Chinese and Japanese, where nothing else parts words
@@ -31,10 +32,12 @@ PROSE = re.compile(rf"[{_SPACES}]*+(?:(?:{_WORD}{_MARKS}+(?=[{_SPACES}])|{_QUIET
 """As many quiet words as there are, each with what is behind it."""
 _QUIET_WORD = re.compile(_QUIET)
 _DULL = re.compile(
-    r"""(?!.*(?:-----|_at_))(?:[^A-Z0-9"'`@%&\\\x80-\U0010ffff]{1,15}|[^a-z0-9"'`@%&\\\x80-\U0010ffff]{1,15})"""
+    r"""(?!.*(?:-----|_at_|=\Z))(?:[^A-Z0-9"'`@%&\\\x80-\U0010ffff]{1,15}|[^a-z0-9"'`@%&\\\x80-\U0010ffff]{1,15})"""
 )
-_SHORT = re.compile(r"""[^\d"'`@%&\\-]{1,5}""")  # fewer characters than any value has
+_SHORT = re.compile(r"""[^\d"'`@%&\\=-]{1,5}""")  # fewer characters than any value has
 _QUIET_LETTERS = re.compile(r"\(?(?:[a-z]{1,2}['\u2019])?[^\W\d_]{1,15}(?:['\u2019][a-z]{1,4})?[.,;!?)\u2026]{0,3}")
+_MASKED = re.compile(rf"\(?<(?:{'|'.join(WORDS)})_[{LETTERS}]{{{SHORT},{LONG}}}>{_MARKS}")
+_ESCAPES = re.compile(r"[%\\&=\x80-\U0010ffff]")
 _ASCII = re.compile(r"[0-9A-Za-z]")
 _LINKS = re.compile(rf"\d|@|[\[({{<](?:{_SPELLED})?(?:[\])}}>]|\Z)|\A(?:{_SPELLED})?[\])}}>]|\Aat\Z", re.IGNORECASE)
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d[A-Za-z0-9 \-]*\Z")
@@ -54,7 +57,7 @@ _LEAST = 32  # of a zone whose words are alone, so that they are not looked at o
 
 def plain_form(word: str) -> str:
     """A word as the detectors see it; one that is too long to be a word stays as it is, and is never quiet."""
-    if len(word) > _LONGEST_WORD or (word.isascii() and "%" not in word and "\\" not in word and "&" not in word):
+    if len(word) > _LONGEST_WORD or not _ESCAPES.search(word):
         return word
     return normalise(word).text
 
@@ -65,6 +68,8 @@ def is_quiet(word: str) -> bool:
         return True
     if len(word) > _LONGEST_WORD:
         return False
+    if word[0] in "<(" and _MASKED.fullmatch(word):
+        return True
     if " " in word:  # other spaces, in the plain form
         return all(map(is_quiet, word.split(" ")))
     if _SHORT.fullmatch(word) or (word.isascii() and _DULL.fullmatch(word)):
@@ -91,7 +96,7 @@ def may_reach_back(begun: str) -> bool:
     """The same of a word that is still coming; in doubt it may."""
     begun = begun[:_LONG_ENOUGH]
     plain = plain_form(begun)
-    return plain != begun or "%" in begun or "\\" in begun or "&" in begun or reaches_back(plain)
+    return plain != begun or any(sign in begun for sign in "%\\&=") or reaches_back(plain)
 
 
 class Zone:
@@ -140,7 +145,10 @@ class Zone:
         said = _says(plain)
         self._found = not is_quiet(plain)
         self.hard = self.hard or (plain.lower() != "at" and (said or self._found))
-        if said or (self._found and (len(plain) > _LONGEST_WORD or _LINKS.search(plain) or _LONG.search(plain))):
+        if said or (
+            self._found
+            and (len(plain) > _LONGEST_WORD or plain[-1:] == "=" or _LINKS.search(plain) or _LONG.search(plain))
+        ):
             self._wanted = max(self._wanted, 1)
         if self._found and _IBAN.search(plain[-_LONGEST_IBAN:]):
             self._reach = at + len(word) + _LONGEST_IBAN
