@@ -40,10 +40,12 @@ class Swap:
 
     def _said(self, keep: int) -> str:
         out = []
-        while len(self._held) > keep:
-            word = next((word for word in self._words if self._held.startswith(word)), self._held[0])
+        at, last = 0, len(self._held) - keep
+        while at < last:
+            word = next((word for word in self._words if self._held.startswith(word, at)), self._held[at])
             out.append(self._words.get(word, word))
-            self._held = self._held[len(word) :]
+            at += len(word)
+        self._held = self._held[at:]
         return "".join(out)
 
 
