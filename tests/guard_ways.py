@@ -47,6 +47,8 @@ class Way(NamedTuple):
         return heard(self.asked, reply.body, stream=self.stream, choice=choice)
 
 
+PATIENT = snap.Timeouts(request_ms=60_000, first_token_ms=60_000, stream_idle_ms=60_000)
+"""What is tested here is the order of events, and a slow machine changes nothing about that."""
 WAYS = tuple(Way(name, spoken, stream) for name in PATHS for spoken in PATHS for stream in (False, True))
 """Each API before each protocol, whole and streamed."""
 every_way = pytest.mark.parametrize("way", WAYS, ids=str)
@@ -65,7 +67,7 @@ def through(
         a_model(capabilities=_RESPONDS if spoken == "responses" else _ABLE),
         protocol="Anthropic" if spoken == "messages" else "OpenAI",
     )
-    route = a_route("assistant", a_rule("openai/gpt", guard=guard.id, **rule))
+    route = a_route("assistant", a_rule("openai/gpt", guard=guard.id, **rule), timeouts=PATIENT)
     return a_snapshot(route, providers=(provider,), gateway=gateway, guards=(guard,))
 
 

@@ -12,7 +12,8 @@ from turnout_sidecar.checks.answer_texts import Answer, Said, said
 
 Signal = Literal["refusal", "empty"]
 
-_SHORT = 600  # characters
+SHORT = 600
+"""Characters: what is longer is an answer, whatever it begins with."""
 _OPENING = 240
 _TYPOGRAPHIC = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00a0": " "})
 _LEAD = (
@@ -69,7 +70,10 @@ def signals(endpoint: str, answer: Answer) -> tuple[Signal, ...]:
 def _refuses(one: Said) -> bool:
     if one.refused:
         return True
-    text = one.text.strip()
-    return (
-        len(text) <= _SHORT and not one.calls and _REFUSALS.match(text[:_OPENING].translate(_TYPOGRAPHIC)) is not None
-    )
+    return not one.calls and reads_as_refusal(one.text)
+
+
+def reads_as_refusal(text: str) -> bool:
+    """Whether a text, all of it or its first SHORT + 1 characters and more, refuses in words."""
+    text = text.strip()
+    return len(text) <= SHORT and _REFUSALS.match(text[:_OPENING].translate(_TYPOGRAPHIC)) is not None

@@ -9,7 +9,7 @@ not looked at again; what could not be looked at is not given, unless the policy
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from turnout_contract.snapshot.guards import AnswerSchema, Treatment
@@ -32,6 +32,8 @@ from turnout_sidecar.wire.canonical import NotAnAnswer
 from turnout_sidecar.wire.lenient import load
 
 _LOG = logging.getLogger("turnout.guardrails")
+_REFUSED = frozenset({"content_filter", "refusal"})
+"""Reasons of an end by which providers say that a model would not answer."""
 _DONE: dict[str, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
 Wrong = Sequence[tuple[AnswerSchema, tuple[SchemaError, ...]]]
 """Who wants another shape, and what is wrong."""
@@ -232,13 +234,17 @@ class Answer:
         for signal in quality.signals(self._exchange.endpoint.name, answer):
             self.say(Verdict("quality", "output", signal, "matched", count=1))
 
-    def tell_quality(self, kinds: Collection[Kind]) -> None:
-        """The same of a stream that has come to its end, by the kinds of text that it brought."""
-        if self._exchange.aborted:
+    def tell_quality(self, kinds: Collection[Kind], openings: Iterable[str]) -> None:
+        """The same of a stream that has come to its end, by the kinds of text that it brought and how its texts began."""
+        exchange = self._exchange
+        if exchange.aborted:
             return
-        if "refusal" in kinds:
+        reasons = exchange.attempts[-1].finish_reasons if exchange.attempts else ()
+        refused = "refusal" in kinds or not _REFUSED.isdisjoint(reasons)
+        texts = [text for text in openings if text.strip()]
+        if refused or ("arguments" not in kinds and any(map(quality.reads_as_refusal, texts))):
             self.say(Verdict("quality", "output", "refusal", "matched", count=1))
-        elif not {"content", "arguments"}.intersection(kinds):
+        if not refused and not texts and "arguments" not in kinds:
             self.say(Verdict("quality", "output", "empty", "matched", count=1))
 
     def _shape(self, answer: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from turnout_sidecar.answers.formats import AnswerFormat
 from turnout_sidecar.answers.kinds import Channel, Edit, Kind, StreamEditor
 from turnout_sidecar.answers.whole import edit_one
+from turnout_sidecar.checks import quality
 from turnout_sidecar.guarding.findings import Finding
 from turnout_sidecar.inspection.answer import Answer, Grouped, parsed
 from turnout_sidecar.inspection.matches import Match, disjoint
@@ -39,6 +40,7 @@ class Passing:
         self._pieces: list[bytes] = []
         self._size = 0
         self._kinds: set[Kind] = set()
+        self._openings: dict[str, str] = {}
         self._found: list[tuple[str, Match]] = []
         self._known: dict[str, Match] = {}
         self._over = False
@@ -66,14 +68,19 @@ class Passing:
         for value, match in self._found:
             grouped.setdefault((match.check, match.rule, match.policy), []).append((value, match))
         self._answer.tell_found(grouped)
-        self._answer.tell_quality(self._kinds)
+        self._answer.tell_quality(self._kinds, self._openings.values())
         if self._shapes and not self._judged:
             self._answer.shape_not_run()
 
-    def hear(self, kind: Kind, text: str) -> None:
+    def hear(self, kind: Kind, key: str, text: str) -> None:
         """What goes out, for the judgement of the whole."""
-        if text:
-            self._kinds.add(kind)
+        if not text:
+            return
+        self._kinds.add(kind)
+        if kind == "content":
+            heard = self._openings.get(key, "")
+            if len(heard) <= quality.SHORT:
+                self._openings[key] = heard + text
 
     def found(self, finding: Finding, value: str) -> str:
         """What a finding of `scan` becomes. Raises CallError (422)."""
@@ -94,13 +101,12 @@ class Passing:
 
     def _make(self, kind: Kind, key: str) -> Channel:
         """The channel of one part of the answer."""
-        del key
         if not self._looks:
-            return _Hearing(self, kind)
+            return _Hearing(self, kind, key)
         if kind == "arguments":
             self._kinds.add(kind)
             return AtOnce(kind, self._whole)
-        return _Looking(self, kind, self._width)
+        return _Looking(self, kind, key, self._width)
 
     def _whole(self, kind: Kind, text: str) -> str:
         """A text that comes whole in a stream. Raises CallError (422)."""
@@ -154,38 +160,40 @@ class AtOnce:
 class _Looking:
     """A channel that is looked at."""
 
-    __slots__ = ("_hold", "_kind", "_passing")
+    __slots__ = ("_hold", "_key", "_kind", "_passing")
 
-    def __init__(self, passing: Passing, kind: Kind, width: int) -> None:
+    def __init__(self, passing: Passing, kind: Kind, key: str, width: int) -> None:
         self._passing = passing
         self._kind = kind
+        self._key = key
         self._hold = Hold(passing.scan, passing.found, width=width)
 
     def feed(self, text: str) -> str:
         """See Channel."""
         shown = self._hold.feed(text)
-        self._passing.hear(self._kind, shown)
+        self._passing.hear(self._kind, self._key, shown)
         return shown
 
     def flush(self) -> str:
         """See Channel."""
         shown = self._hold.flush()
-        self._passing.hear(self._kind, shown)
+        self._passing.hear(self._kind, self._key, shown)
         return shown
 
 
 class _Hearing:
     """A channel that is only listened to."""
 
-    __slots__ = ("_kind", "_passing")
+    __slots__ = ("_key", "_kind", "_passing")
 
-    def __init__(self, passing: Passing, kind: Kind) -> None:
+    def __init__(self, passing: Passing, kind: Kind, key: str) -> None:
         self._passing = passing
         self._kind = kind
+        self._key = key
 
     def feed(self, text: str) -> str:
         """See Channel."""
-        self._passing.hear(self._kind, text)
+        self._passing.hear(self._kind, self._key, text)
         return text
 
     def flush(self) -> str:
