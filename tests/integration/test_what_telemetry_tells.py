@@ -117,6 +117,7 @@ def test_a_call_is_one_line_in_the_log(house: Gateway, alpha: Provider) -> None:
         "config": answer.headers["x-turnout-config"][:12],
         "route": "pair",
         "rule": "all",
+        "guardrail": "bypassed",
         "backend": "beta/small",
         "cost_usd": answer.headers["x-turnout-cost-usd"],
         "team": "claims",
