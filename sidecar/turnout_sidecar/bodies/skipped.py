@@ -71,6 +71,7 @@ _PREFIX = (
 )
 _ID = re.compile(
     rf"(?:(?:{_PREFIX})[_-](?=[A-Za-z0-9]*[A-Za-z])(?=[A-Za-z0-9]*[0-9])[A-Za-z0-9]{{16,128}}"
+    r"|tooluse_(?=[A-Za-z_-]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_-]{22}"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:__sig_[A-Za-z0-9_-]+)?"
 )
 _LONGEST_ID = 16_384  # one may carry a provider's signature

@@ -272,6 +272,8 @@ def test_every_row_of_the_table_says_why() -> None:
         ("call_Xy7aB3dE5fG7hI9jK1lM3nO5", True),
         ("resp_68a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9", True),
         ("550e8400-e29b-41d4-a716-446655440000", True),
+        ("tooluse_kZJ-lvQ_RJ6eAyJE5GIl7Q", True),
+        ("tooluse_4111-1111-1111-1111-22", False),
         ("call_4111111111111111", False),
         ("ann.weber@example.org", False),
         ("sk_live4eC39HqLyjWDarjtT1zdp7dc", False),

@@ -12,6 +12,7 @@ from turnout_sidecar.bodies.fields import KINDS, KNOWN
 from turnout_sidecar.bodies.raw import quotes, rewrite_raw
 from turnout_sidecar.bodies.reading import read
 from turnout_sidecar.bodies.skipped import WORDS
+from turnout_sidecar.guarding.findings import Finding
 
 ENDPOINTS = ("chat", "responses", "messages", "count_tokens", "embeddings")
 NAMES = st.sampled_from(sorted(KNOWN - {"model"})) | st.text(max_size=6)
@@ -142,3 +143,20 @@ def test_a_member_that_a_parser_drops_never_leaves(body: dict[str, Any], endpoin
 
 def test_types_that_say_something_are_words() -> None:
     assert set(KINDS) <= WORDS
+
+
+@RELAXED
+@given(BODIES, st.sampled_from(ENDPOINTS), st.data())
+def test_a_stretch_of_the_page_is_told_by_leaf_without_what_stands_between(
+    body: dict[str, Any], endpoint: str, data: st.DataObject
+) -> None:
+    leaves = read(endpoint, body)
+    start = data.draw(st.integers(0, len(leaves.page)))
+    end = data.draw(st.integers(start, len(leaves.page)))
+    found = leaves.split([Finding(start, end, "Email", "test")])
+    at = 0
+    for index, (before, text) in enumerate(zip(leaves._parts[::2], leaves._parts[1::2], strict=True)):
+        at += len(before)
+        stretch = max(start, at) - at, min(end, at + len(text)) - at
+        assert found.get(index, []) == ([Finding(*stretch, "Email", "test")] if stretch[0] < stretch[1] else [])
+        at += len(text)
