@@ -338,6 +338,24 @@ def test_what_a_policy_refuses_is_answered_without_what_was_found(guarded: Gatew
     assert {verdict["done"] for verdict in line["guardrail_verdicts"]} >= {"blocked"}
 
 
+def test_the_trail_names_what_was_masked_by_the_letters_of_its_placeholders(
+    guarded: Gateway, echo: EchoProvider, spans: SpanReceiver
+) -> None:
+    answer = guarded.post(chat("echo", Bundle(11)))
+    request_id = answer.headers["x-turnout-request-id"]
+    line, call = guarded.line_of(request_id), spans.call(request_id)
+
+    masked = [verdict for verdict in line["guardrail_verdicts"] if verdict.get("done") == "masked"]
+    assert {verdict["rule"] for verdict in masked} >= {canary.entity for canary in PEOPLE[11]} | {"Secret"}
+    digests = [digest for verdict in masked for digest in verdict["digests"]]
+    assert all(digest.encode() in echo.bodies[-1] for digest in digests)
+    assert (line["guardrail"], line["guardrail_policies"]) == ("changed", ["mask"])
+    assert line["guardrail_restored"] == len(digests)
+    assert call.server["turnout.guardrail.outcome"] == "changed"
+    assert call.server["turnout.guardrail.restored"] == len(digests)
+    assert {"turnout.guardrail.input", "turnout.guardrail.output"} <= {span.name for span in call.below}
+
+
 def test_the_search_would_have_found_them(guarded: Gateway, echo: EchoProvider) -> None:
     bundle = Bundle(5)
     answer = guarded.post(chat("echo", bundle))
