@@ -68,8 +68,10 @@ def _fresh(text: str, at: int) -> bool:
 
 def wallet(page: Page, token: str, start: int) -> Claim | None:
     """The wallet that one long word is."""
-    solana = len(token) in _SOLANA_LENGTHS and page.near(_SOLANA_WORDS, start)
-    if _is_wallet(token) or (solana and not token.isalpha() and _SOLANA.fullmatch(token)):
+    found = _is_wallet(token)
+    if not found and len(token) in _SOLANA_LENGTHS and not token.isalpha() and _SOLANA.fullmatch(token):
+        found = page.near(_SOLANA_WORDS, start)
+    if found:
         return Claim(2, start, start + len(token), "CryptoWallet", "wallet")
     return None
 

@@ -45,7 +45,7 @@ _PLACEHOLDER = re.compile(r"[<{\[]|\$\{?\w+\}?$|\*+$|%\w+%$|pass(?:word|wd)?$|se
 _COLONS = re.compile(r":(?::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:)")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _COLON_ADDRESS = re.compile(
-    r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,15})?"
+    r"[0-9A-Fa-f]{0,4}(?::(?!\d{1,3}\.\d)[0-9A-Fa-f]{0,4}){1,8}(?::\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,15})?"
 )
 _MAC_HYPHEN = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
 _MAC_DOT = re.compile(r"\.[0-9A-Fa-f]{4}\.")
@@ -76,10 +76,11 @@ def _email_at(text: str, at: int) -> Claim | None:
     if domain:
         end = _domain_end(text, at + 1, domain.end())
         return Claim(3, start, end, "Email", "email") if end else None
-    literal = _DOMAIN_LITERAL.match(text, at + 1)
+    following = text[at + 1 : at + 2]
+    literal = _DOMAIN_LITERAL.match(text, at + 1) if following == "[" else None
     if literal:
         return Claim(3, start, literal.end(), "Email", "email")
-    spaced = _SPACED_DOMAIN.match(text, at + 1)
+    spaced = _SPACED_DOMAIN.match(text, at + 1) if following == " " else None
     return Claim(4, start, spaced.end(), "Email", "email-spaced") if spaced else None
 
 

@@ -25,7 +25,7 @@ _LONGEST = 65_536
 # what the first six bits of a printable character of ASCII can be
 _BEGINS = frozenset("IJKLMNOPQRSTUVWXYZabcdef")
 _BEGINS_HEX = frozenset("234567")
-_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){10,})")
+_HEX = re.compile(r"((?:[0-9a-fA-F]{2}){10,})")
 
 
 def inner_texts(stretch: str) -> Iterator[tuple[int, int, str]]:
@@ -37,13 +37,11 @@ def inner_texts(stretch: str) -> Iterator[tuple[int, int, str]]:
             yield found.start(), found.end(), text
 
 
-def wrapped_text(text: str, at: int, end: int) -> tuple[int, int, str] | None:
-    """The same for a word that goes on after white space: where it begins, where it ends, what it says."""
+def wrapped_text(text: str, at: int, end: int) -> tuple[int, int, str | None] | None:
+    """The same for a word that goes on after white space: where it begins, where it ends, what it says, if it says anything."""
     at += len(text[at:end].rstrip(_LETTERS))
     found = _WRAPPED.match(text, at) if end - at >= _FEWEST else None
-    if found is None or (inner := text_of(_BREAKS.sub("", found[0]))) is None:
-        return None
-    return found.start(), found.end(), inner
+    return (found.start(), found.end(), text_of(_BREAKS.sub("", found[0]))) if found else None
 
 
 def is_login(inner: str) -> bool:
@@ -54,13 +52,15 @@ def is_login(inner: str) -> bool:
 
 def text_of(word: str) -> str | None:
     """What a word says in base64 or hexadecimal, if that is text."""
+    if word.startswith("0x"):
+        word = word[2:]
+        if len(word) <= _FEWEST:
+            return None
     if word[0] in _BEGINS and word[4] in _BEGINS and word[8] in _BEGINS and word[12] in _BEGINS:
         return _base64_text(word)
     if word[0] in _BEGINS_HEX and word[2] in _BEGINS_HEX and word[4] in _BEGINS_HEX:
         found = _HEX.fullmatch(word)
         return _text(bytes.fromhex(found[1][: 2 * _LONGEST])) if found else None
-    if word.startswith("0x"):
-        return text_of(word[2:]) if len(word) > 20 else None  # noqa: PLR2004 - ten characters
     return None
 
 

@@ -15,6 +15,7 @@ from turnout_sidecar.guarding.findings import SECRET, Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, Words, linear
 from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_random
+from turnout_sidecar.guarding.secret_words import KEYS, MEANS, NOT_ENDING, NOT_PART, NOT_SECRET, PASSWORDS
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -27,25 +28,8 @@ _HOOKS = re.compile(
     r"|hooks\.chime\.aws/\w+/)"
     r"([\w/@\-.?=&%+]{8,300})"
 )
-_PASSWORDS = (
-    r"pass(?:word|wd|code|phrase|wort|ord)?s?|p(?:ass)?wd|pwd|kennwort|passwort|contrase(?:ñ|n)a|clave|senha"
-    r"|mot de passe|mdp"
-    r"|parola(?: d'ordine)?|wachtwoord|l(?:ö|o)senord|adgangskode|salasana|has(?:ł|l)o|heslo|jelsz(?:ó|o)"
-    r"|lozinka|geslo"
-    r"|(?:ş|s)ifre|parool|parole|slapta(?:ž|z)odis|kata sandi|m(?:ậ|a)t kh(?:ẩ|a)u"
-)
-_KEYS = (
-    r"(?:(?:api|access|secret|private|account|shared|signing|encryption|master|license|service|client|app|auth"
-    r"|deploy|storage"
-    r"|webhook|bot|admin|root|user|db|refresh|session|bearer|instrumentation|subscription|primary|secondary)[_\- ]?)?"
-    r"(?:keys?|secrets?|tokens?|credentials?|authorization|auth|bearer|jwt|pin|sig|signature|session ?id"
-    r"|sessionid|cookie)"
-    r"|apikey|x-api-key|schl(?:ü|ue)ssel|llave|chave|cl(?:é|e)|chiave|geheim(?:nis)?|sleutel|nyckel|n(?:ø|o)gle"
-    r"|klucz|jeton|segredo|secreto"
-)
-_MEANS = r"is|was|are|ist|lautet|war|est|es|era|e|é|è|foi|är|er|on|to|=>|:=|[:=]|->|as"
-_NAME = rf"(?:{_PASSWORDS}|{_KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
-_SET = rf"""(?:\\?["'`]?[\])]?[ \t]{{0,4}}(?:=>|:=|->|[:=])[ \t]{{0,4}}|[ \t]+(?:{_MEANS})[ \t]+|[ \t]*[:=]?\n[ \t]*|[ \t]+)"""
+_NAME = rf"(?:{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
+_SET = rf"""(?:\\?["'`]?[\])]?[ \t]{{0,4}}(?:=>|:=|->|[:=])[ \t]{{0,4}}|[ \t]+(?:{MEANS})[ \t]+|[ \t]*[:=]?\n[ \t]*|[ \t]+)"""
 _FOREIGN = Words(
     "",
     "парол|密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|كلمة المرور|كلمة السر|סיסמ|κωδικ|секрет|ключ|токен"
@@ -60,14 +44,15 @@ _GIVEN_FOREIGN = re.compile(
 _ANYTHING = rf"""{_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z']{{1,12}} )?\\?["'`]?[^\s"'`\\]{{6}}"""
 _BEGIN = re.compile(rf"(?P<name>{_NAME})", re.IGNORECASE)
 _GIVEN = re.compile(
-    rf"""(?P<set>{_SET})(?:(?P<scheme>bearer|basic|token|apikey)[ \t]+)?(?P<quote>\\?["'`]?)(?P<value>[^\s"'`\\]{{6,2048}})""",
+    rf"""(?P<set>{_SET})(?:(?P<scheme>bearer|basic|token|apikey)[ \t]+)?(?P<quote>\\?["'`]?)(?P<value>[^\s"'`\\]{{6,128}})""",
     re.IGNORECASE,
 )
+_REST = re.compile(r"""[^\s"'`\\,;&<]{0,4096}""")
 _PROSE = re.compile(
-    r"""[ \t]+(?:[\w'/\-]{1,16} ){1,6}(?:is|was|ist|lautet|est|es|è|é|är|er|:|=):? ["'`]?(?P<value>[^\s"'`\\]{6,2048})""",
+    r"""[ \t]+(?:[\w'/\-]{1,16} ){1,6}(?:is|was|ist|lautet|est|es|è|é|är|er|:|=):? ["'`]?(?P<value>[^\s"'`\\]{6,128})""",
     re.IGNORECASE,
 )
-_PASSWORD = re.compile(rf"(?:{_PASSWORDS}|pin\b)", re.IGNORECASE)
+_PASSWORD = re.compile(rf"(?:{PASSWORDS}|pin\b)", re.IGNORECASE)
 _LOOSE = ("bearer", "authorization", "token", "api", "key", "secret", "x-api-key", "access", "client", "jwt")
 _ANYWHERE = (
     "passw",
@@ -95,30 +80,16 @@ _REFERENCE = re.compile(
     r"|hidden|empty)",
     re.IGNORECASE,
 )
-_NOT_SECRET = re.compile(
-    r"(?:public|primary|foreign|partition|sort|cache|idempotency|row|hash|group|routing|object|storage_|s3"
-    r"|index|unique|dict|map|json"
-    r"|count|max|min|total|num|per|keyboard|monkey|turkey|hotkey|donkey|whiskey|jockey|next|page"
-    r"|pagination|cursor|continuation"
-    r"|stop|pad|eos|bos|unk|mask|sep|cls|special|prompt|completion|input|output|cached|reasoning|used|limit"
-    r"|author|stream|widget)"
-    r"[_\- ]?$",
-    re.IGNORECASE,
-)
-_NOT_NAME = re.compile(
-    r"(?:[_\-](?:id|ids|name|names|type|count|counts|limit|length|len|size|url|uri|path|file|field|hint|policy"
-    r"|expir\w*|ttl|usage|reset"
-    r"|strength|label|prefix|suffix|hash|digest|version|index|idx|rotation|algorithm|alg|format|error|required"
-    r"|words?)"
-    r"|(?:board|frame|stone|note|pad|ring|izer\w*|(?<!author)ization|ized?|entic\w*|or|ors|word))$"
-)
+_LAST = re.compile(r"[a-z]+")
 _WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,1}|v?\d+(?:[.\-:/]\d+)*")
 _WORD_OF_PASSWORDS = re.compile(
-    rf"(?:{_PASSWORDS}|secret|token|text|string|field|input|login|username|email|optional)$", re.IGNORECASE
+    rf"(?:{PASSWORDS}|secret|token|text|string|field|input|login|username|email|optional)$", re.IGNORECASE
 )
 _DIGIT = re.compile(r"\d")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
-_SHORTEST, _FEWEST = 16, 6
+_SHORTEST, _FEWEST, _LONG = 16, 6, 128
+_ENDURANCE = 2048  # cues in a row that lead to nothing: no text has so many and a secret behind them
+_PATIENCE = 256  # cues in a row that lead to nothing: from then on no sentences are read
 _AFTER = (
     r"[\"'`]?,? (?:as|is|was|ist|est|es|como|als|comme) (?:the |my |your |our |a |his |her |le |la |el "
     r"|das |mein |mi |mon )?"
@@ -159,16 +130,19 @@ def hooks(page: Page) -> Iterator[Claim]:
 def assigned(page: Page) -> Iterator[Claim]:
     """Values given to names that speak of a secret, and the numbers of documents, which the same search finds."""
     text = page.text
-    taken = 0
+    taken = idle = 0
     for found in _CUES.finditer(page.raw):
         start, end = found.span()
         if start < taken:
             continue
-        claim = _value(page, start) or _value_before(text, start)
+        idle += 1
+        if idle > _ENDURANCE:
+            break
+        claim = _value(page, start, prose=idle < _PATIENCE) or _value_before(text, start)
         if claim is None and _DOCUMENT.match(text, start):
             claim = document(page, end)
         if claim:
-            taken = claim.end
+            taken, idle = claim.end, 0
             yield claim
     if page.foreign:
         yield from _assigned_abroad(page)
@@ -194,7 +168,7 @@ def _value_before(text: str, start: int) -> Claim | None:
     return None
 
 
-def _value(page: Page, start: int) -> Claim | None:
+def _value(page: Page, start: int, *, prose: bool) -> Claim | None:
     text = page.text
     begun = _BEGIN.match(text, start)
     if begun is None and text[start] == " ":
@@ -205,9 +179,7 @@ def _value(page: Page, start: int) -> Claim | None:
     name, end = begun[0].lower(), begun.end()
     if not name.startswith(_ANYWHERE) and start and text[start - 1].isalpha() and text[start].islower():
         return None
-    if (_NOT_NAME.search(name) and not name.endswith("password")) or _NOT_SECRET.search(
-        text[max(0, start - 14) : start]
-    ):
+    if _harmless(text, name, start):
         return None
     password = _PASSWORD.match(name) is not None
     given = _GIVEN.match(text, end)
@@ -215,14 +187,23 @@ def _value(page: Page, start: int) -> Claim | None:
         claim = _judged(page, given, name, start, password=password)
         if claim is not None:
             return claim
-    said = _PROSE.match(text, end)
+    said = _PROSE.match(text, end) if prose else None
     if said is None:
         return None
     value = _trimmed(said["value"], quoted=False)
     good = _strong(value) if password else _keylike(value)
     if len(value) < _FEWEST or not good or _REFERENCE.match(value):
         return None
-    return Claim(7, said.start("value"), said.start("value") + len(value), SECRET, "assigned")
+    return _claimed(page, said.start("value"), value)
+
+
+def _harmless(text: str, name: str, start: int) -> bool:
+    """Whether the name, with what stands before it, is that of something public: max_tokens, public key, password_hash."""
+    part = name.replace("-", "_").rpartition("_")
+    if (part[0] and part[2] in NOT_PART) or name.endswith(NOT_ENDING):
+        return True
+    before = text[max(0, start - 14) : start].lower().rstrip("_- ")
+    return before[-1:].isalpha() and _LAST.findall(before)[-1] in NOT_SECRET if before.isascii() else False
 
 
 def _judged(page: Page, given: re.Match[str], name: str, start: int, *, password: bool) -> Claim | None:
@@ -242,8 +223,16 @@ def _judged(page: Page, given: re.Match[str], name: str, start: int, *, password
             return None
     elif not _keylike(value) or (is_hash(value) and not _says_secret(name)):
         return None
-    at = given.start("value")
-    return Claim(7, at, at + len(value), SECRET, "assigned")
+    return _claimed(page, given.start("value"), value)
+
+
+def _claimed(page: Page, at: int, value: str) -> Claim:
+    """The claim of a value, with what of it was too long to be looked at."""
+    end = at + len(value)
+    if len(value) >= _LONG:
+        rest = _REST.match(page.text, end)
+        end = rest.end() if rest else end
+    return Claim(7, at, end, SECRET, "assigned")
 
 
 def _says_secret(name: str) -> bool:

@@ -1,50 +1,78 @@
-"""Text as it is meant, for detectors, with a way back to the text as it was written.
+r"""Text as it is meant, for detectors, with a way back to the text as it was written.
 
-Values are hidden, by accident or on purpose, behind full-width or Arabic digits, zero-width characters, no-break spaces, percent
-and unicode escapes and HTML references. Detectors see them resolved; what is masked is the original.
+Values are hidden, by accident or on purpose, behind full-width or Arabic digits, zero-width characters, combining marks, letters
+of other scripts that look Latin, no-break spaces, percent, unicode and quoted-printable escapes and HTML references, also where
+one escape is escaped again. Detectors see them resolved; what is masked is the original.
 
 Rules: one character of the plain form stands for a stretch of the original, in order; a character that says nothing (zero width)
-has no plain form; nothing is ever refused, lone surrogates included; plain ASCII without escapes is returned as it is.
+has no plain form; nothing is ever refused, lone surrogates included; plain ASCII without escapes is returned as it is. Letters of
+other scripts are taken for Latin ones only beside Latin letters: the words of a language stay.
 """
 
+import html.entities
 import re
 import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
 
-# the class of first characters comes first, so that the engine can skip to them
+# the class of first characters comes first, so that the engine can skip to them: signs that begin an escape, and whatever is not
+# in the ranges of characters that mean themselves
+_BEGINS = (
+    "[^\x00-$'-<>-\\[\\]-\x9f\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e\u0180-\u01c3\u0250-\u02af"
+    "\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea\u0620-\u064a\u2018-\u201d\u2026\u20ac\u2122\u3041-\u3093"
+    "\u30a1-\u30fa\u3400-\u9fff\uac00-\ud7a3\ud800-\udfff\U0001f300-\U0001faff\U00020000-\U0002ffff]"
+)
 _ESCAPES = re.compile(
-    "[%\\\\&\x80-\U0010ffff](?:(?<=[^\x00-\x7f])"
-    r"|(?<=%)(?:25)*+[0-9A-Fa-f]{2}"
-    r"|(?<=\\)(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-9A-Fa-f]{2}|[nrt])"
-    r"|(?<=&)#x?[0-9A-Fa-f]{2,5};)"
+    _BEGINS + "(?:(?<=[^\x00-\x7f])[\u00ad\u0300-\u036f\u200b-\u200f\u2060-\u2064\ufeff]*+"
+    r"|(?<=%)(?:25)*+(?:[C-Fc-f][0-9A-Fa-f](?:%(?:25)*+[89ABab][0-9A-Fa-f]){1,3}+|[0-9A-Fa-f]{2})"
+    r"|(?<=\\)\\{0,16}+(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt/])"
+    r"|(?<=&)(?:amp;){0,4}+(?:#x?[0-9A-Fa-f]{2,5};?|[A-Za-z]{2,8};)"
+    r"|(?<=[^=]=)(?:40(?=[A-Za-z0-9-]{1,63}(?:\.|=2E)[A-Za-z0-9])|2E(?=[A-Za-z])|\r?\n(?=\S)))"
 )
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SPECIAL = (
     dict.fromkeys(_DASHES, "-")
-    | dict.fromkeys("\u00b7\u2022\u2024\u30fb\u3002", ".")
-    | {char: char for char in "\u2018\u2019\u201c\u201d\u2026\u2122"}
-    | {"\u034f": "", "\u115f": "", "\u1160": "", "\u3164": "", "\ufffc": ""}
+    | dict.fromkeys("\u00b7\u2022\u2024\u30fb\u3002\uff61", ".")
+    | {"\u034f": "", "\u115f": "", "\u1160": "", "\u3164": "", "\ufffc": "", "\u2800": " "}
+)
+_NAMED = {
+    name[:-1]: char
+    for name, char in html.entities.html5.items()
+    if name.endswith(";") and len(char) == 1 and (char.isascii() or unicodedata.category(char) in {"Zs", "Cf", "Pd"})
+}
+# letters that look Latin, as the code and the letter: Cyrillic, Greek, and a few beside them
+_ALIKE = (
+    "430a 435e 43eo 440p 441c 443y 445x 456i 458j 455s 501d 51bq 51dw 4bbh 475v 4cfl 433r 410A 412B 415E 41aK 41cM "
+    "41dH 41eO 420P 421C 422T 423Y 425X 406I 408J 405S 4c0I 3b1a 3bfo 3c1p 3bdv 3b9i 3bak 3c4t 3c5u 3c7x 3b3y 391A "
+    "392B 395E 396Z 397H 399I 39aK 39cM 39dN 39fO 3a1P 3a4T 3a5Y 3a7X 131i 261g 1d0fo 1d00a 1d04c 29fl 274n "
+)
+_LATIN = {int(pair[:-1], 16): pair[-1] for pair in _ALIKE.split()}
+_MIXED = re.compile(
+    "(?<=[A-Za-z])[{0}]++|(?<![{0}])[{0}]++(?=[A-Za-z@])|(?<!\\w)[{0}]{{2}}(?=\\d\\d)".format("".join(map(chr, _LATIN)))
 )
 _ASCII_END = 0x80
 _HIGHEST = 0x10FFFF
+_DEPTH = 3
 
 
 class Plain:
     """A text in its plain form, and where each replaced piece of the original went."""
 
-    __slots__ = ("_at", "_pieces", "text")
+    __slots__ = ("_at", "_pieces", "_under", "text")
 
-    def __init__(self, text: str, at: list[int], pieces: list[tuple[int, int, int]]) -> None:
+    def __init__(
+        self, text: str, at: list[int], pieces: list[tuple[int, int, int]], under: "Plain | None" = None
+    ) -> None:
         self.text = text
         self._at = at
         self._pieces = pieces
+        self._under = under
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of the original that [start, end) of the plain form stands for."""
-        if not self._at:
-            return start, end
-        return self._stretch(start)[0], self._stretch(end - 1)[1]
+        if self._at:
+            start, end = self._stretch(start)[0], self._stretch(end - 1)[1]
+        return self._under.original(start, end) if self._under else (start, end)
 
     def _stretch(self, place: int) -> tuple[int, int]:
         """What one character of the plain form stands for."""
@@ -72,21 +100,44 @@ def _fold(char: str) -> str:
 
 
 def _unescape(piece: str) -> str:
-    """What an escape means; itself where it means no printable character."""
+    """What an escape means; itself where it means no character of a text."""
     kind = piece[0]
     if kind == "%":
-        code = int(piece[-2:], 16)
-        return chr(code) if 0x20 <= code < 0x7F else piece  # noqa: PLR2004 - printable ASCII
+        return _percent(piece)
+    if kind == "=":
+        return "@" if piece == "=40" else "." if piece == "=2E" else ""
     if kind == "&":
-        digits = piece[2:-1]
-        hexadecimal = digits[0] == "x"
-        if not hexadecimal and not digits.isdecimal():
+        return _reference(piece)
+    piece = piece.lstrip("\\")
+    if len(piece) == 1:
+        return "/" if piece == "/" else " "
+    return _char(int(piece[1:].strip("{}"), 16), piece)
+
+
+def _percent(piece: str) -> str:
+    if len(piece.replace("25", "")) > 4:  # noqa: PLR2004 - a character of several bytes
+        try:
+            return _fold(bytes.fromhex("".join(part[-2:] for part in piece.split("%")[1:])).decode())
+        except (UnicodeDecodeError, TypeError):
             return piece
-        code = int(digits[1:], 16) if hexadecimal else int(digits)
-    elif len(piece) == 2:  # noqa: PLR2004 - a line break or tab
-        return " "
-    else:
-        code = int(piece[2:].strip("{}"), 16)
+    code = int(piece[-2:], 16)
+    char = chr(code)
+    return char if char.isprintable() and char.isascii() else piece
+
+
+def _reference(piece: str) -> str:
+    name = piece.rstrip(";").rpartition("amp;")[2].lstrip("&")
+    if not name.startswith("#"):
+        char = _NAMED.get(name)
+        return piece if char is None else char if char.isascii() else _fold(char)
+    digits = name[1:]
+    hexadecimal = digits[0] == "x"
+    if not hexadecimal and not digits.isdecimal():
+        return piece
+    return _char(int(digits[1:], 16) if hexadecimal else int(digits), piece)
+
+
+def _char(code: int, piece: str) -> str:
     if code > _HIGHEST:
         return piece
     return chr(code) if code < _ASCII_END else _fold(chr(code))
@@ -94,15 +145,33 @@ def _unescape(piece: str) -> str:
 
 def normalise(text: str) -> Plain:
     """The plain form of a text, in time linear in its length."""
-    if text.isascii() and "%" not in text and "\\" not in text and "&#" not in text:
+    if text.isascii() and "%" not in text and "\\" not in text and "&" not in text and "=" not in text:
         return Plain(text, [], [])
+    plain = _once(text, None)
+    for _ in range(_DEPTH - 1):
+        if not plain._at or not ("%" in plain.text or "\\" in plain.text or "&" in plain.text):
+            break
+        plain = _once(plain.text, plain)
+    if not plain.text.isascii():
+        # one letter for another: places stay as they are
+        plain.text = _MIXED.sub(_latin, plain.text)
+    return plain
+
+
+def _latin(found: re.Match[str]) -> str:
+    return found[0].translate(_LATIN)
+
+
+def _once(text: str, under: Plain | None) -> Plain:
+    """One level of escapes resolved."""
     parts: list[str] = []
     places: list[int] = []
     pieces: list[tuple[int, int, int]] = []
     at = shift = 0
     for found in _ESCAPES.finditer(text):
         piece = found[0]
-        meant = _fold(piece) if piece[0] >= "\x80" else _unescape(piece)
+        # a run of characters that say nothing may follow a character of another script
+        meant = _unescape(piece) if piece[0] < "\x80" else _fold(piece[0])
         if meant == piece:
             continue
         begin, stop = found.span()
@@ -112,6 +181,6 @@ def normalise(text: str) -> Plain:
         shift += stop - begin - len(meant)
         at = stop
     if not places:
-        return Plain(text, [], [])
+        return under or Plain(text, [], [])
     parts.append(text[at:])
-    return Plain("".join(parts), places, pieces)
+    return Plain("".join(parts), places, pieces, under)

@@ -29,7 +29,6 @@ _CARDS = (
     re.compile(rb"0000(?:" + _SEPARATOR + rb"0000){3}" + _SEPARATOR + rb"000(?![0a])"),
     re.compile(rb"0{12,19}(?![0a])"),
     re.compile(rb"0(?:[ .\-]0){12,18}(?![0a])"),
-    re.compile(rb"(?:00[ .\-]){6,9}0{1,2}(?![0a])"),
 )
 _CARD_WORDS = Words(
     r"card|credit|debit|visa|maestro|amex|karte|carte|tarjeta|carta|kort\b|cart(?:ã|a)o|kaart|karta|kart\b|kredit",
@@ -42,6 +41,7 @@ _SHAPED = re.compile(b"(?:" + b"|".join(re.escape(known.encode()) for known in _
 _BY_SHAPE = {shape.encode(): rules for shape, rules in BY_SHAPE.items()}
 _DIGIT = ord("0")
 _WINDOW, _BEHIND = 48, 40
+_PATIENCE = 512  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
 _FEWEST = 4
 _AMEX, _DINERS, _JCB_OLD = ("34", "37"), ("30", "36", "38", "39"), ("1800", "2131")
 _SIXTEEN = re.compile(
@@ -117,18 +117,31 @@ def numbers(page: Page) -> Iterator[Claim]:
     for run in _RUN.finditer(shape):
         begin, end = run.span()
         taken = begin
+        idle = 0
         while begin < end:
+            plan = _plan if idle < _PATIENCE else _table
             lead = begin - 2 if begin > 1 else 0
             stop = end if end - begin <= _WINDOW else begin + _WINDOW + _BEHIND
-            for offset, last, kind, rules, rule in _plan(shape[lead:stop], begin - lead):
+            for offset, last, kind, rules, rule in plan(shape[lead:stop], begin - lead):
                 start = lead + offset
                 if start < taken:
                     continue
+                idle += 1
                 claim = _CHECKS[kind](page, start, lead + last, rules, rule)
                 if claim is not None:
-                    taken = claim.end
+                    taken, idle = claim.end, 0
                     yield claim
             begin = end if stop == end else begin + _WINDOW
+
+
+@lru_cache(maxsize=4096)
+def _table(shape: bytes, lead: int) -> tuple[Candidate, ...]:
+    """The cards alone that begin in a run of this shape: what is left to look for in a table of numbers."""
+    return tuple(
+        Candidate(found.start(), found.end(), _CARD, (), "card")
+        for found in _CARDS[0].finditer(shape, lead)
+        if found.start() < lead + _WINDOW and alone(shape, *found.span())
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -200,14 +213,17 @@ def _issued(page: Page, digits: str, at: int) -> bool:
 
 def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...], _rule: str = "id") -> Claim | None:
     """A national id of exactly this stretch, whose shape these rules use."""
-    raw = page.text[start:end]
-    value = "".join(filter(str.isalnum, raw)).upper()
-    if not value.isascii():
-        return None
-    upper = raw.isupper() or raw == raw.upper()
-    before = ""
+    raw = page.raw[start:end].translate(None, _NOT_DIGITS)
+    upper = True
+    if not raw.isdigit():
+        if not raw.isalnum() or not raw.isascii():
+            return None
+        upper = raw == raw.upper()
+        raw = raw.upper()
+    value = raw.decode()
     if len(rules) > _FEW and not page.near(HINTS, start):
         rules = tuple(rule for rule in rules if rule.sure) if upper else ()
+    said: tuple[str, bool] | None = None
     for identity in rules:
         if not identity.check(value):
             continue
@@ -215,22 +231,26 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
             if value.isdecimal() and identity is not SSN and last_word(page.before(start, 32)) in _NOT_ID:
                 continue
         else:
-            before = before or page.before(start).translate(_SPACES)
-            if not _said(page, identity, before, start):
+            said = said or _said(page, start)
+            if not (said[1] and not identity.weak) and not _speaks(said[0], identity):
                 continue
         return Claim(4, start, end, "NationalId", identity.rule)
     return None
 
 
-def _said(page: Page, identity: Identity, before: str, start: int) -> bool:
-    """Whether the words before a number speak of such a number."""
-    if last_word(before) in _NOT_ID:
-        return False
+def _said(page: Page, start: int) -> tuple[str, bool]:
+    """The words before a number, none if they say that it is none of a person, and whether they speak of any id."""
+    before = page.before(start).translate(_SPACES)
+    return ("", False) if last_word(before) in _NOT_ID else (before, page.near(ANY_ID, start, _ANY))
+
+
+def _speaks(before: str, identity: Identity) -> bool:
+    """Whether the words speak of such a number."""
     near = before[-_OWN:] if identity.weak else before
-    for word in identity.words:
+    for word in identity.words:  # noqa: SIM110 - any() costs twice as much here, and this is asked often
         if word in near:
             return True
-    return not identity.weak and page.near(ANY_ID, start, _ANY)
+    return False
 
 
 def _address(page: Page, at: int, end: int, _rules: tuple[Identity, ...], _rule: str) -> Claim | None:

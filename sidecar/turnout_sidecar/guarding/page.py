@@ -140,7 +140,7 @@ _CLOSE = 20
 
 
 def last_word(before: str) -> str:
-    """The word that the text before a place ends with, `no`, `number` and the like passed over; empty if it ends a line above."""
+    """The word that the text before a place ends with; `no`, `number` and the like are passed over."""
     words = _LAST_WORDS.findall(before[-_CLOSE:])
     while len(words) > 1 and words[-1] in _FILLERS:
         words.pop()

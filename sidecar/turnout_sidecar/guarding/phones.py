@@ -123,7 +123,7 @@ def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
 
 def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if a word before it says so."""
-    if not page.near(_SAID, at, _NEAR) or _goes_on(page, end) or _DATE.match(page.text, at):
+    if _goes_on(page, end) or _DATE.match(page.text, at) or not page.near(_SAID, at, _NEAR):
         return None
     before = page.before(at, 24)
     if last_word(before) in _NOT_PHONE or before.rstrip().endswith(_MONEY):

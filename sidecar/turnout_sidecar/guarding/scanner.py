@@ -83,6 +83,7 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> Iterator[Cl
     ends = {claim.start: claim.end for claim in known}
     flat += b" "
     text = page.text
+    seen = 0
     while at >= 0:
         end = flat.find(b" ", at)
         after = end
@@ -92,10 +93,13 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> Iterator[Cl
             if depth:
                 for start, stop, inner in inner_texts(stretch):
                     yield from _within(inner, at + start, at + stop, entities, depth)
-                wrapped = wrapped_text(text, at, end) if _goes_on(text, end, end - at) else None
+                wrapped = wrapped_text(text, at, end) if at >= seen and _goes_on(text, end, end - at) else None
                 if wrapped:
-                    yield from _within(wrapped[2], wrapped[0], wrapped[1], entities, depth)
-                    after = wrapped[1]
+                    # lines that hold nothing together are not asked again from each of them on
+                    seen = wrapped[1]
+                    if wrapped[2] is not None:
+                        yield from _within(wrapped[2], wrapped[0], wrapped[1], entities, depth)
+                        after = wrapped[1]
         at = flat.find(_LONG_WORD, after)
 
 
@@ -104,7 +108,7 @@ def _telling(page: Page, at: int, end: int) -> bool:
     shape = page.shape
     letters = shape.count(b"a", at, end)
     if end - at < _ACCOUNT and letters < _FEW:
-        return False
+        return not page.text[at:end:2].strip("3")  # digits in hexadecimal
     if shape.find(b"0", at, end) >= 0:
         return True
     return letters >= _FEW and not page.text[at + 1 : end].islower()

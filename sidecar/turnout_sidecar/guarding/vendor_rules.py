@@ -1,6 +1,6 @@
 """The table of key formats: one line each, a name and a pattern that begins with the prefix of the vendor.
 
-MARKED holds formats whose literal mark is elsewhere: the mark, how many characters may stand before it, a name and a pattern.
+MARKED holds formats whose literal mark is elsewhere: the mark, how many characters stand before it, a name and a pattern.
 
 Rules: RULES begin with a literal of two characters or more (alternatives in (?:...) or [...] are fine); repetitions are bounded
 below; what follows a key is no letter or digit, which the loader sees to.
@@ -186,7 +186,6 @@ mixpanel mp_[A-Za-z0-9]{32,}
 segment sgp_[A-Za-z0-9]{60,}
 rudderstack rsk_[A-Za-z0-9]{30,}
 statsig (?:secret|client|console)-[A-Za-z0-9]{40,}
-optimizely 2:[A-Za-z0-9_\-]{60,}
 sourcegraph sg[pd]_(?:[0-9a-fA-F]{16}_|local_)?[0-9a-fA-F]{40}
 sonar sq[aup]_[0-9a-f]{40}
 snyk snyk_(?:uat|sat)\.[0-9a-f]{8}\.[A-Za-z0-9_\-.]{20,}
@@ -197,7 +196,6 @@ intra42 s-s4t2(?:ud|af)-[0-9a-f]{64}
 mapbox (?:sk|pk|tk)\.ey[A-Za-z0-9_\-]{40,}\.[A-Za-z0-9_\-]{20,}
 dropbox sl\.(?:u\.)?[A-Za-z0-9_\-=!]{60,}
 box boxjwt_[A-Za-z0-9]{32,}
-asana (?:1|2)/\d{10,20}(?:/\d{10,20})?:[0-9a-f]{32}
 clickup pk_\d{5,12}_[A-Z0-9]{32}
 trello ATTA[A-Za-z0-9]{60,}
 intercom dG9rO[A-Za-z0-9+/=]{40,}
@@ -246,16 +244,16 @@ paseto (?:v1|v2|v3|v4)\.(?:local|public)\.[A-Za-z0-9_\-]{40,}(?:\.[A-Za-z0-9_\-]
 macaroon MDAx[A-Za-z0-9_\-=]{80,}
 """
 MARKED = r"""
-Q~ 8 azure-ad [A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}
-:AA 12 telegram \d{8,10}:AA[A-Za-z0-9_\-]{32,35}
--us 34 mailchimp [0-9a-f]{32}-us\d{1,2}
-.atlasv1. 16 terraform [A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-=]{60,}
-JQQJ99 60 azure-key [A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{20,40}
-AAAAAC 60 azure-key [A-Za-z0-9]{40,60}(?:AAAAAC|ACOG|ACDB)[A-Za-z0-9]{4,20}
-+ASt 80 azure-storage [A-Za-z0-9+/]{76}\+ASt[A-Za-z0-9+/]{6}==
-AzSe 60 azure-search [A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}
-AzCa 40 azure-redis [A-Za-z0-9]{33}AzCa[A-P][A-Za-z0-9]{5}=
-ACDb 80 azure-cosmos [A-Za-z0-9+/]{76}ACDb[A-Za-z0-9+/]{6}==
-_mmk 40 maxmind [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
-| 18 facebook-app \d{13,17}\|[A-Za-z0-9_\-]{27}
+Q~ 4 azure-ad [A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}
+:AA 8-10 telegram \d{8,10}:AA[A-Za-z0-9_\-]{32,35}
+-us 32 mailchimp [0-9a-f]{32}-us\d{1,2}
+.atlasv1. 14 terraform [A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-=]{60,}
+JQQJ99 52 azure-key [A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,40}
+AAAAAC 52 azure-devops [A-Za-z0-9]{52}AAAAAC[A-Za-z0-9]{4,26}
++ASt 76 azure-storage [A-Za-z0-9+/]{76}\+ASt[A-Za-z0-9+/]{6}==
+AzSe 42 azure-search [A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}
+AzCa 33 azure-redis [A-Za-z0-9]{33}AzCa[A-P][A-Za-z0-9]{5}=
+ACDb 76 azure-cosmos [A-Za-z0-9+/]{76}ACDb[A-Za-z0-9+/]{6}==
+_mmk 36 maxmind [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
+| 13-17 facebook-app \d{13,17}\|[A-Za-z0-9_\-]{27}
 """

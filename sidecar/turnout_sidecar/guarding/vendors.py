@@ -62,6 +62,12 @@ def _load() -> dict[str, tuple[Vendor, ...]]:
     return {head: tuple(found) for head, found in listed.items()}
 
 
+def _reach(written: str) -> range:
+    """8-10 as a range, 32 as one of one."""
+    low, _, high = written.partition("-")
+    return range(int(low), int(high or low) + 1)
+
+
 _BY_BEGINNING = _load()
 _HEADS = sorted(_BY_BEGINNING, key=len, reverse=True)
 _ANY_HEAD = re2.compile(
@@ -70,7 +76,7 @@ _ANY_HEAD = re2.compile(
 )
 _LENGTHS = sorted({len(head) for head in _HEADS}, reverse=True)
 _MARKED = tuple(
-    (mark, Vendor(f"key-{rule}", re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")), reach)
+    (mark, Vendor(f"key-{rule}", re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")), _reach(reach))
     for mark, reach, rule, pattern in (line.split(" ", 3) for line in MARKED.strip().splitlines())
 )
 
@@ -90,7 +96,7 @@ def keys(page: Page) -> Iterator[Claim]:
             yield claim
     for mark, vendor, reach in _MARKED:
         if mark in text:
-            yield from _around(text, mark, vendor, int(reach))
+            yield from _around(text, mark, vendor, reach)
 
 
 def _key_at(text: str, start: int) -> Claim | None:
@@ -103,15 +109,15 @@ def _key_at(text: str, start: int) -> Claim | None:
     return None
 
 
-_ENDS = frozenset((" ", "\n", ".", ",", "", "|"))
-
-
-def _around(text: str, mark: str, vendor: Vendor, reach: int) -> Iterator[Claim]:
-    """Keys with a mark in their middle: each mark is looked around once."""
+def _around(text: str, mark: str, vendor: Vendor, reach: range) -> Iterator[Claim]:
+    """Keys with a mark in their middle, so many characters from their beginning."""
     at = text.find(mark)
     while at >= 0:
-        beside = text[at - 1 : at].isalnum() and text[at + len(mark) : at + len(mark) + 1] not in _ENDS
-        found = vendor.pattern.search(text, max(0, at - reach), at + len(mark) + 200) if beside else None
-        if found:
-            yield Claim(1, found.start(), found.end(), SECRET, vendor.rule)
-        at = text.find(mark, max(at + len(mark), found.end() if found else 0))
+        end = at + len(mark)
+        for before in reach if text[at - 1 : at].isalnum() else ():
+            found = vendor.pattern.match(text, at - before) if at >= before else None
+            if found:
+                yield Claim(1, found.start(), found.end(), SECRET, vendor.rule)
+                end = found.end()
+                break
+        at = text.find(mark, end)
