@@ -80,10 +80,12 @@ golden: $(VENV)/.dev ## write the golden files anew
 generate: $(VENV)/.dev ## CRDs, JSON Schemas and the API reference, from the types
 	$(BIN)/python -m turnout_contract.schema --root .
 	$(BIN)/python tools/protocols.py --root .
+	$(BIN)/python tools/inspected.py --root .
 
 verify: $(VENV)/.dev ## what is generated is fresh
 	$(BIN)/python -m turnout_contract.schema --root . --check
 	$(BIN)/python tools/protocols.py --root . --check
+	$(BIN)/python tools/inspected.py --root . --check
 
 bench: $(VENV)/.dev ## measure, as ratios against a reference in the same run
 	$(BIN)/python -m bench
