@@ -23,6 +23,7 @@ from turnout_sidecar.exchange.call import Exchange
 from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Check, Done, Verdict
 from turnout_sidecar.faults import place
 from turnout_sidecar.guarding import scanner
+from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.guards import LiveGuard, LivePlugin, check_of
 from turnout_sidecar.inspection.masks import Masks, digests
 from turnout_sidecar.inspection.matches import TEXT, Match, masked
@@ -55,8 +56,6 @@ class Misshapen(Exception):  # noqa: N818  says what was found
 
 Grouped = dict[tuple[Check, str, str], list[tuple[str, Match]]]
 """What was found, by check, rule and policy: each value with its match."""
-LONG = 65_536
-"""Characters that are scanned in a thread, so that others are not kept waiting."""
 _STRICTNESS = ("Monitor", "Retry", "Escalate", "Block")
 
 
@@ -86,18 +85,18 @@ class Answer:
         self.quality(answer)
         self._shape(answer)
         texts = self._format.texts(body)
-        if sum(len(text) for _, text in texts) > LONG:
-            matches = await asyncio.to_thread(lambda: [self.matches(text) for _, text in texts])
-        else:
-            matches = [self.matches(text) for _, text in texts]
+        matches = await aside(len(body), lambda: [self.matches(text) for _, text in texts])
         for found in await asyncio.gather(*(self._ask(live, texts) for live in self._guard.plugins_out)):
             for into, more in zip(matches, found, strict=False):
                 into.extend(more)
         self.tell(matches, [text for _, text in texts])
         if not any(match.action == "Mask" for found in matches for match in found):
             return body
-        self._masked = {text: self.masked(text, found) for (_, text), found in zip(texts, matches, strict=True)}
-        self._remember(matches, [text for _, text in texts])
+        return await aside(len(body), lambda: self._given(body, matches, [text for _, text in texts]))
+
+    def _given(self, body: bytes, matches: Sequence[Sequence[Match]], texts: Sequence[str]) -> bytes:
+        self._masked = {text: self.masked(text, found) for text, found in zip(texts, matches, strict=True)}
+        self._remember(matches, texts)
         return self._format.whole(body, self.edit, echo=False)
 
     def _remember(self, matches: Sequence[Sequence[Match]], texts: Sequence[str]) -> None:

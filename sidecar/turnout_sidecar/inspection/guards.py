@@ -33,7 +33,7 @@ class LivePlugin(NamedTuple):
 
 
 def _holds_on(live: LivePlugin) -> bool:
-    """Whether an answer waits for what this one says."""
+    """Whether a call waits for what this one says."""
     plugin = live.plugin
     acts = (
         any(treatment.action != "Monitor" for treatment in live.treatments.values()) or plugin.flags.action == "Block"
@@ -52,6 +52,7 @@ class LiveGuard:
     """See the module."""
 
     __slots__ = (
+        "acts",
         "answers",
         "deny_input",
         "deny_output",
@@ -78,8 +79,22 @@ class LiveGuard:
         self.plugins_out = tuple(_asked(guard.plugins, detectors, "output"))
         self.answers = bool(guard.output or guard.deny_output or guard.schemas or self.plugins_out)
         """Whether answers are looked at."""
+        self.acts = self._acts()
+        """Whether a question may leave otherwise than it came, or not at all; else it is only watched."""
         self.holds = self._holds()
         """Whether an answer may become another than its provider gave; else it is only watched."""
+
+    def _acts(self) -> bool:
+        guard = self.guard
+        actions: list[str] = [one.action for one in guard.deny_input]
+        actions += [one.action for one in guard.token_limits]
+        actions += ["Reroute" if one.reroute else one.action for one in guard.input]
+        actions += ["Reroute" if one.reroute else one.action for one in guard.injections]
+        return (
+            any(action != "Monitor" for action in actions)
+            or guard.binary_parts == "Block"
+            or any(_holds_on(live) or live.plugin.flags.reroute for live in self.plugins_in)
+        )
 
     def _holds(self) -> bool:
         patterns = self.deny_output.patterns.values() if self.deny_output is not None else ()

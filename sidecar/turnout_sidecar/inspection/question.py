@@ -25,7 +25,8 @@ from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Check, Done, GuardTra
 from turnout_sidecar.faults import place
 from turnout_sidecar.guarding import scanner
 from turnout_sidecar.guarding.findings import Finding
-from turnout_sidecar.inspection.guards import LiveGuard, LivePlugin, check_of
+from turnout_sidecar.inspection.aside import aside
+from turnout_sidecar.inspection.guards import Denied, LiveGuard, LivePlugin, check_of
 from turnout_sidecar.inspection.masks import Masks, conversation_of, digests, partition_of
 from turnout_sidecar.inspection.matches import TEXT, Match, masked
 from turnout_sidecar.inspection.refusing import blocked, failed
@@ -34,8 +35,6 @@ from turnout_sidecar.ports.detector import DetectorFailed, Flag
 
 _LOG = logging.getLogger("turnout.guardrails")
 RESTRICTED: Sensitivity = "Restricted"
-LONG = 65_536
-"""Characters that are scanned in a thread, so that others are not kept waiting."""
 _WORDS_OF = frozenset({"user", "tool", "other"})
 """Whose words may be an attempt to turn a model: not the application's own."""
 _DONE: dict[str, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
@@ -57,19 +56,23 @@ class Question:
 
     async def inspect(self) -> None:
         """See the module. Raises CallError 403, and 503 where a check could not be made."""
-        self._bounds()
-        self._binary()
-        await self._scan()
-        self._deny()
-        self._injection()
-        await asyncio.gather(*(self._ask(plugin) for plugin in self._guard.plugins_in))
+        await aside(len(self._leaves.page), self._look)
+        await self._ask_all()
         self._tell()
         if self._rerouted:
             self._exchange.sensitivity = RESTRICTED
         if self._refusals:
             where = {param for _, param in self._refusals}
             raise blocked((what for what, _ in self._refusals), where.pop() if len(where) == 1 else None)
-        self._mask()
+        await aside(len(self._leaves.page), self._mask)
+
+    def _look(self) -> None:
+        """What the gateway looks for itself. Raises CallError (503)."""
+        self._bounds()
+        self._binary()
+        self._scan()
+        self._deny()
+        self._injection()
 
     def _say(self, verdict: Verdict) -> None:
         self._trail.verdicts.append(verdict)
@@ -98,16 +101,12 @@ class Question:
         if action == "Block":
             self._refusals.append(("a part that cannot be inspected", parts[0]))
 
-    async def _scan(self) -> None:
+    def _scan(self) -> None:
         entities = self._guard.scanned_input
         if not entities:
             return
         try:
-            page = self._leaves.page
-            if len(page) > LONG:
-                findings: Sequence[Finding] = await asyncio.to_thread(scanner.scan, page, entities)
-            else:
-                findings = scanner.scan(page, entities)
+            findings = scanner.scan(self._leaves.page, entities)
             for index, found in self._leaves.split(findings).items():
                 self._found(index, found, self._guard.input)
         except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
@@ -137,6 +136,21 @@ class Question:
         denied = self._guard.deny_input
         if denied is None:
             return
+        try:
+            matched = self._denied(denied)
+        except Exception as error:  # noqa: BLE001  boundary: as above
+            _LOG.error("call %s could not be searched for what is denied: %s", self._exchange.id, place(error))
+            closed = not self._guard.guard.fail_open and any(
+                pattern.action != "Monitor" for pattern in denied.patterns.values()
+            )
+            self._say(Verdict("deny", "input", "deny", "failed", "blocked" if closed else "none"))
+            if closed:
+                raise failed("the denied patterns") from None
+            return
+        if not matched:
+            self._say(Verdict("deny", "input", "deny", "passed"))
+
+    def _denied(self, denied: Denied) -> bool:
         matched = False
         for index, leaf in enumerate(self._leaves.items):
             if leaf.part == "definition":
@@ -147,8 +161,7 @@ class Question:
                 self._matches.setdefault(index, []).append(
                     Match(hit.start, hit.end, TEXT, "deny", pattern.name, pattern.action, policy=pattern.policy)
                 )
-        if not matched:
-            self._say(Verdict("deny", "input", "deny", "passed"))
+        return matched
 
     def _injection(self) -> None:
         steps = self._guard.guard.injections
@@ -174,6 +187,15 @@ class Question:
         self._rerouted = self._rerouted or reroutes
         if blocks:
             self._refusals.append(("what looks like an attempt to turn the model", None))
+
+    async def _ask_all(self) -> None:
+        """Ask all plug-ins at once; where one of them ends the call, the others are asked no more."""
+        tasks = [asyncio.ensure_future(self._ask(plugin)) for plugin in self._guard.plugins_in]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _ask(self, live: LivePlugin) -> None:
         plugin = live.plugin
@@ -265,13 +287,17 @@ class Question:
         self._put(new)
 
     def _put(self, new: dict[int, str]) -> None:
-        """The masked forms in the place of all that the exchange holds of the body."""
+        """The masked forms in the place of all that the exchange holds of the body.
+
+        A guard that only watches touches nothing, not even members that a parser hides.
+        """
         exchange, leaves = self._exchange, self._leaves
-        untouched = exchange.body is exchange.parsed
-        if untouched:
+        if not self._guard.acts:
+            return
+        if exchange.body is exchange.parsed:
             exchange.raw = rewrite_raw(exchange.raw, exchange.body, leaves, new)
             exchange.parsed = exchange.body = leaves.rewritten(new) if new else exchange.body
-        elif new:
+        else:  # a prompt was put in: what the client sent is not what was read
             exchange.parsed = exchange.body = leaves.rewritten(new)
             exchange.raw = orjson.dumps(exchange.body)
 

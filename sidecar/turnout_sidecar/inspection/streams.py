@@ -8,6 +8,7 @@ Rules: a piece is never empty; what refuses in the middle of a stream ends it wi
 of the upstream at once, and nothing of what was refused goes out; an aborted answer is not kept by the cache.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from turnout_sidecar.wire.registry import INBOUND
 
 MAX_HELD_BYTES = 16_777_216
 """Of an answer that must be known whole."""
+_A_TURN = 16_384
+"""Bytes after which others get their turn: a provider may be faster than what is looked for in its answer."""
 
 
 class Editor(Protocol):
@@ -36,7 +39,7 @@ class Edited:
     `clock`: by which the time is counted that it takes to look at the answer; None: it is not looked at.
     """
 
-    __slots__ = ("_clock", "_editor", "_ended", "_exchange", "_inner", "_over")
+    __slots__ = ("_clock", "_editor", "_ended", "_exchange", "_fed_bytes", "_inner", "_over")
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Edited:
         self._exchange = exchange
         self._ended = ended
         self._clock = clock
+        self._fed_bytes = 0
         self._over = False
 
     def __aiter__(self) -> "Edited":
@@ -67,6 +71,10 @@ class Edited:
                 shown = self._fed(piece)
             except CallError as error:
                 return await self._refuse(error)
+            self._fed_bytes += len(piece)
+            if self._fed_bytes > _A_TURN:
+                self._fed_bytes = 0
+                await asyncio.sleep(0)
             if shown:
                 return shown
         raise StopAsyncIteration

@@ -14,6 +14,7 @@ from turnout_sidecar.answers.kinds import Channel, Kind
 from turnout_sidecar.checks.asked import asked_schema
 from turnout_sidecar.exchange.call import Exchange, Proceed, Response
 from turnout_sidecar.faults import place
+from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.masks import Masks
 from turnout_sidecar.inspection.question import Question
 from turnout_sidecar.inspection.streams import Edited
@@ -45,7 +46,7 @@ class GuardInput:
         trail.policies = guard.guard.policies
         began = self._clock.monotonic_ns()
         try:
-            question = Question(exchange, guard, runtime.masking_key)
+            question = await aside(len(exchange.raw), lambda: Question(exchange, guard, runtime.masking_key))
             await question.inspect()
         finally:
             trail.took("input", began, self._clock.monotonic_ns())
@@ -54,10 +55,10 @@ class GuardInput:
         response = await proceed(exchange)
         tell_answer(exchange, response)  # before values are put back
         if question.masks.table.live and exchange.endpoint.operation == _ANSWERS:
-            self._restore(exchange, question.masks, response)
+            await self._restore(exchange, question.masks, response)
         return response
 
-    def _restore(self, exchange: Exchange, masks: Masks, response: Response) -> None:
+    async def _restore(self, exchange: Exchange, masks: Masks, response: Response) -> None:
         told = FORMATS[exchange.endpoint.format]
         table = masks.table
         exact = exchange.endpoint.format == "messages"  # what is signed must come back as it was
@@ -76,8 +77,9 @@ class GuardInput:
             editor = told.editor(channel, None, edit)
             response.stream = Edited(response.stream, editor, exchange, lambda: _counted(exchange, table))
         elif response.body is not None:
+            body = response.body
             try:
-                response.body = told.whole(response.body, edit)
+                response.body = await aside(len(body), lambda: told.whole(body, edit))
             except Exception as error:  # noqa: BLE001  boundary: restoring fails open, the placeholders stay
                 _LOG.warning("the answer of call %s is not restored: %s", exchange.id, place(error))
             _counted(exchange, table)
