@@ -32,6 +32,7 @@ _LIMIT = LONGEST + 1024  # what is looked at to cut a longer one
 _CONTEXT = 192
 _STEP = 64
 _FEW = 16  # separators between words that belong together, at most
+_BLOCK = 3
 _KEY = "-----BEGIN "
 _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _SEPARATOR = re.compile(f"[{SEPARATORS}]")
@@ -104,7 +105,7 @@ class Hold:
             plain = plain_form(word)
             self._at += len(word) + (unit is not None)
             if self._width or len(word) >= _LIMIT or not is_quiet(plain):
-                start = self._before(at) if reaches_back(plain) else at
+                start = self._back(at) if reaches_back(plain) else at
                 self._zone = Zone(start, _STEP, hard=True) if self._width else Zone(start)
                 self._zone.take(word, at, unit[2] if unit else "")
                 return True
@@ -131,7 +132,7 @@ class Hold:
         if at == len(text):
             self._masks(out, zone.start, at, self._found(zone, at))
             return True
-        if not zone.goes_on(word, at, text[at - 1]):
+        if not zone.goes_on(word, at, text[at - 1]) and not (self._is_block(at) and self._is_block(self._before(at))):
             if not last and len(text) < at + self._width:
                 return False
             found = self._found(zone, at + self._width)
@@ -211,7 +212,25 @@ class Hold:
 
     def _free(self) -> int:
         """Up to where no word that is still to come can reach back."""
-        return self._before(self._at) if may_reach_back(self._text[self._at :]) else self._at
+        at = self._at
+        begun = self._text[at:]
+        if may_reach_back(begun):
+            return self._back(at)
+        before = self._before(at) if len(begun) <= _BLOCK and begun.isalpha() else at
+        return before if self._is_block(before) else at
+
+    def _back(self, at: int) -> int:
+        """Where what a word at this place may belong together with begins: the word before, or two blocks of letters."""
+        before = self._before(at)
+        if before < at and self._is_block(before):
+            first = self._before(before)
+            return first if first < before and self._is_block(first) else before
+        return before
+
+    def _is_block(self, at: int) -> bool:
+        """Whether the word at a place is a block of letters, as some national ids begin with two of them."""
+        word = self._text[at : at + _BLOCK + 1]
+        return len(word) > _BLOCK and word[:_BLOCK].isalpha() and word[_BLOCK] in SEPARATORS
 
     def _before(self, at: int) -> int:
         """Where the word before a place begins; the place itself where there is none near."""

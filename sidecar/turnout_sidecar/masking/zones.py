@@ -52,6 +52,7 @@ _LONG_ENOUGH = 64  # to know how a word begins
 _LONGEST_WORD = 1024
 _DASHES = re.compile(r"-----(?:BEGIN|END)?")
 _OF_KEY = ("KEY", "BLOCK")
+_OTHER_BEGIN, _OTHER_END = "PuTTY-User-Key-File", "Private-MAC:"  # a private key of a form of its own
 _LEAST = 32  # of a zone whose words are alone, so that they are not looked at one by one
 
 
@@ -136,6 +137,10 @@ class Zone:
             self._wanted -= 1
         if "-----" in plain:
             self._follow_key(plain)
+        if _OTHER_BEGIN in plain:
+            self._key = _OTHER_END
+        elif self._key == _OTHER_END and _OTHER_END in plain:
+            self._key, self._wanted = "", 1
         if '"' in plain:
             self._quoted = at + _LONGEST_QUOTED if _OPENS.search(plain) else 0
         if behind == "\n":

@@ -25,7 +25,8 @@ VALUES = [
     "password: hunter2xyz!", "sk-proj-abcdefghijklmnopqrstuvwx", "ann (at) example (dot) org", "Tr0ub4dor&3 as the wifi password",
     "192.168.1.77", "\uff14111 1111 1111 1111", "ann\u200b@example.org", "ann%40example.org", "api_key = 'Zx8Kq2Lm9Pw4Rt7Yv'",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEabc123\nZZZZ\n-----END RSA PRIVATE KEY-----", "aa:bb:cc:dd:ee:0f", "postgres://u:pAss9wd@h/db",
-    "call 030 1234 5678 x 12", "0x" + "aB3d" * 10, "ann [ at ] example [ dot ] co", "\u5bc6\u7801: Abc12345xyz",
+    "call 030 1234 5678 x 12", "codice fiscale RSS MRA 85T10 A562S",
+    "0x" + "aB3d" * 10, "ann [ at ] example [ dot ] co", "\u5bc6\u7801: Abc12345xyz",
 ]  # fmt: skip
 
 
@@ -76,7 +77,10 @@ def test_every_way_of_cutting_masks_alike_and_all_that_the_whole_text_shows() ->
     assert (wrong, leaked, missed) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("value", VALUES)
+PUTTY = "PuTTY-User-Key-File-2: ssh-rsa\nEncryption: none\n" + "Qw3rTy" * 10 + "\nPrivate-MAC: " + "0a1b2c3d" * 5
+
+
+@pytest.mark.parametrize("value", [*VALUES, PUTTY])
 def test_what_a_text_is_masked_in_is_masked_in_a_stream_of_it(value: str) -> None:
     text = f"As I said before, {value} and then it goes on, as it does."
     want = masked(text, scan(text), named)
