@@ -85,22 +85,30 @@ def guarded(
     keys: Keys,
 ) -> Gateway:
     """A gateway of its own, that tells as much as it ever does."""
+    telemetry = {"otlpEndpoint": spans.url, "sampling": "1", "captureContent": True}
+    masking = {"name": "masking", "key": "key"}
+    embedding, sonnet = model("embed", "Embeddings"), model("claude-sonnet-4-5")
     folder = Folder(tmp_path / "guarded")
-    templates = {"name": "v1", "messages": [{"role": "user", "content": "Sort it: {{ claim }}"}]}
-    variables = {"type": "object", "required": ["claim"], "properties": {"claim": {"type": "string"}}}
-    sonnet = model("claude-sonnet-4-5")
     folder.write(
         "all.yaml",
-        gateway(
-            client("app", "Outcome"),
-            telemetry={"otlpEndpoint": spans.url, "sampling": "1", "captureContent": True},
-            maskingKeySecretRef={"name": "masking", "key": "key"},
-        ),
+        gateway(client("app", "Outcome"), telemetry=telemetry, maskingKeySecretRef=masking),
         *(secret(name, value) for name, value in (("app", keys.app), ("alpha", keys.alpha), ("masking", "m" * 48))),
-        provider("alpha", alpha.url, model("small"), model("embed", "Embeddings"), secret_name="alpha"),
+        provider("alpha", alpha.url, model("small"), embedding, secret_name="alpha"),
         provider("beta", beta.url),
         provider("claude", claude.url, sonnet, secret_name="alpha", protocol="Anthropic"),
         provider("echo", echo.url, model("echo")),
+        *_routes(),
+        *_policies(f"{echo.url}/detect"),
+        cache("kept", "plain", "echo", "triage", mode="Semantic"),
+    )
+    running: Gateway = start(folder, "--state", str(tmp_path / "state"), key=keys.app)
+    return running
+
+
+def _routes() -> list[Json]:
+    templates = {"name": "v1", "messages": [{"role": "user", "content": "Sort it: {{ claim }}"}]}
+    variables = {"type": "object", "required": ["claim"], "properties": {"claim": {"type": "string"}}}
+    return [
         route("plain", "alpha/small", timeouts=QUICK),
         route("again", "alpha/small", "beta/small", retry={"attempts": 2}, timeouts=QUICK),
         route("sonnet", "claude/claude-sonnet-4-5", timeouts=QUICK),
@@ -112,31 +120,22 @@ def guarded(
         route("quoted", "alpha/small", timeouts=QUICK),
         route("shaped", "echo/echo", timeouts=QUICK),
         resource("PromptTemplate", "triage", {"variables": variables, "active": "v1", "versions": [templates]}),
-        resource("GuardrailPolicy", "mask", {**MASK, **_refs("plain", "again", "sonnet", "embed", "echo", "triage")}),
-        resource("GuardrailPolicy", "block", {**BLOCK, **_refs("closed")}),
-        resource(
-            "GuardrailPolicy",
-            "unsure",
-            {**MASK, **_refs("unsure"), "plugins": [{"name": "away", "url": "http://127.0.0.1:9/detect"}]},
-        ),
-        resource(
-            "GuardrailPolicy",
-            "quoted",
-            {
-                **MASK,
-                **_refs("quoted"),
-                "plugins": [{"name": "quotes", "url": f"{echo.url}/detect", "failureMode": "FailOpen"}],
-            },
-        ),
-        resource(
-            "GuardrailPolicy",
-            "shaped",
-            {**MASK, "output": {**MASK["output"], "jsonSchema": {"onViolation": "Retry"}}, **_refs("shaped")},
-        ),
-        cache("kept", "plain", "echo", "triage", mode="Semantic"),
-    )
-    running: Gateway = start(folder, "--state", str(tmp_path / "state"), key=keys.app)
-    return running
+    ]
+
+
+def _policies(detector: str) -> list[Json]:
+    """`detector` fails, and quotes what it was shown."""
+    away = {"name": "away", "url": "http://127.0.0.1:9/detect"}
+    quotes = {"name": "quotes", "url": detector, "failureMode": "FailOpen"}
+    shape = {**MASK["output"], "jsonSchema": {"onViolation": "Retry"}}
+    specs: dict[str, Json] = {
+        "mask": {**MASK, **_refs("plain", "again", "sonnet", "embed", "echo", "triage")},
+        "block": {**BLOCK, **_refs("closed")},
+        "unsure": {**MASK, **_refs("unsure"), "plugins": [away]},
+        "quoted": {**MASK, **_refs("quoted"), "plugins": [quotes]},
+        "shaped": {**MASK, **_refs("shaped"), "output": shape},
+    }
+    return [resource("GuardrailPolicy", name, spec) for name, spec in specs.items()]
 
 
 def chat(name: str, bundle: Bundle, **more: Any) -> Json:
@@ -284,33 +283,36 @@ def test_no_canary_is_in_what_the_gateway_says_or_keeps(
     _whoever_leaves(guarded)
     last = guarded.post(chat("plain", Bundle(99), temperature=0))
     spans.call(last.headers["x-turnout-request-id"])
-    status, snapshot = guarded.admin("/debug/snapshot")
-    assert status == 200
-    places: dict[str, bytes | str] = {
-        "metrics": guarded.metrics(),
-        "snapshot": snapshot,
-        "alpha": json.dumps(alpha.calls),
-        "beta": json.dumps(beta.calls),
-        "claude": json.dumps(claude.calls),
-        "echo": b"\n".join(echo.bodies),
-    }
-    outcomes = {(line["endpoint"], line.get("route"), line["status"]) for line in guarded.lines()}
+    ended = {(line["endpoint"], line.get("route"), line["status"]) for line in guarded.lines()}
     masked = guarded.metric("turnout_guardrail_calls_total", outcome="changed")
+    places = _said(guarded) | {one.name: json.dumps(one.calls) for one in (alpha, beta, claude)}
+    places |= {"echo": b"\n".join(echo.bodies)}
     guarded.stop()
-    kept = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    places |= {f"state/{path.relative_to(tmp_path)}": path.read_bytes() for path in kept}
+    places |= _kept(tmp_path / "state")
     places |= {f"spans {number}": body for number, body in enumerate(spans.bodies[before:])}
     places["log"] = guarded.log
 
     assert masked >= 100, "the policies did hold"
     for path in ("plain", "again", "sonnet", "embed", "echo", "triage", "quoted"):
-        assert any(route == path and status == 200 for _, route, status in outcomes), path
-    assert {("count_tokens", "sonnet", 200), ("chat", "shaped", 422)} <= outcomes
+        assert any(route == path and status == 200 for _, route, status in ended), path
+    assert {("count_tokens", "sonnet", 200), ("chat", "shaped", 422)} <= ended
     assert PLACEHOLDER in b"".join(spans.bodies[before:]), "content was captured, as it was masked"
     assert all("<" in call["body"] for call in alpha.calls if call["method"] == "POST")
     assert echo.bodies
-    assert kept
     assert SEARCH.found(places) == []
+
+
+def _said(to: Gateway) -> dict[str, bytes | str]:
+    status, snapshot = to.admin("/debug/snapshot")
+    assert status == 200
+    return {"metrics": to.metrics(), "snapshot": snapshot}
+
+
+def _kept(state: Path) -> dict[str, bytes | str]:
+    """All files, by their path."""
+    files = [path for path in state.rglob("*") if path.is_file()]
+    assert files
+    return {str(path.relative_to(state)): path.read_bytes() for path in files}
 
 
 def test_who_asks_gets_the_values_back_whole_or_in_a_stream(guarded: Gateway, echo: EchoProvider) -> None:
