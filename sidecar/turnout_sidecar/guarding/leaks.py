@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from turnout_sidecar.guarding.findings import SECRET, Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, Words, linear
-from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_random
+from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_random, is_wordy
 from turnout_sidecar.guarding.secret_words import KEYS, MEANS, NOT_ENDING, NOT_PART, NOT_SECRET, PASSWORDS
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -37,7 +37,7 @@ _FOREIGN = Words(
     "|รหัสผ่าน",
 )
 _GIVEN_FOREIGN = re.compile(
-    r"\w{0,4}[ \t]{0,4}(?::|=|-|—|は|是|为|為|=>|это|:=|은|는|הוא|هي"
+    r"[^\W\x00-\x7f]{0,4}[ \t]{0,4}(?::|=|-|—|は|是|为|為|=>|это|:=|은|는|הוא|هي"
     r"|είναι)?[ \t]{0,4}[\"'`«「]?(?P<value>[!-~]{6,96})"
 )
 # every branch begins with a letter that a name begins with; what is given must be long enough to be anything
@@ -48,6 +48,8 @@ _GIVEN = re.compile(
     re.IGNORECASE,
 )
 _REST = re.compile(r"""[^\s"'`\\,;&<]{0,4096}""")
+# a cookie or a parameter inside of what is given
+_FIELD = re.compile(r"[A-Za-z_][\w\-]{1,40}=(?=[^=\s]{6})")
 _PROSE = re.compile(
     r"""[ \t]+(?:[\w'/\-]{1,16} ){1,6}(?:is|was|ist|lautet|est|es|è|é|är|er|:|=):? ["'`]?(?P<value>[^\s"'`\\]{6,128})""",
     re.IGNORECASE,
@@ -209,7 +211,11 @@ def _harmless(text: str, name: str, start: int) -> bool:
 def _judged(page: Page, given: re.Match[str], name: str, start: int, *, password: bool) -> Claim | None:
     """Whether what a name is given is a secret."""
     means = given["set"].strip(" \t\n\"'`\\])")
-    value = _trimmed(given["value"], quoted=bool(given["quote"]))
+    at, value = given.start("value"), given["value"]
+    field = _FIELD.match(value)
+    if field:
+        at, value = at + field.end(), value[field.end() :]
+    value = _trimmed(value, quoted=bool(given["quote"]))
     if len(value) < _FEWEST or _REFERENCE.match(value):
         return None
     strong = _strong(value)
@@ -223,7 +229,7 @@ def _judged(page: Page, given: re.Match[str], name: str, start: int, *, password
             return None
     elif not _keylike(value) or (is_hash(value) and not _says_secret(name)):
         return None
-    return _claimed(page, given.start("value"), value)
+    return _claimed(page, at, value)
 
 
 def _claimed(page: Page, at: int, value: str) -> Claim:
@@ -242,7 +248,7 @@ def _says_secret(name: str) -> bool:
 def _keylike(value: str) -> bool:
     if len(value) >= _SHORTEST and (is_random(value, least=2.8) or UUID.fullmatch(value)):
         return True
-    return len(value) > 9 and _strong(value) and entropy(value) > 3  # noqa: PLR2004 - shorter ones need more
+    return len(value) > 9 and _strong(value) and not is_wordy(value) and entropy(value) > 3  # noqa: PLR2004 - shorter ones need more
 
 
 def _trimmed(value: str, *, quoted: bool) -> str:

@@ -48,7 +48,9 @@ _ALIKE = (
 )
 _LATIN = {int(pair[:-1], 16): pair[-1] for pair in _ALIKE.split()}
 _MIXED = re.compile(
-    "(?<=[A-Za-z])[{0}]++|(?<![{0}])[{0}]++(?=[A-Za-z@])|(?<!\\w)[{0}]{{2}}(?=\\d\\d)".format("".join(map(chr, _LATIN)))
+    "[{0}](?:(?<=[A-Za-z].)[{0}]*+|(?<![{0}].)[{0}]*+(?=[A-Za-z@])|(?<!\\w.)[{0}](?=\\d\\d))".format(
+        "".join(map(chr, _LATIN))
+    )
 )
 _ASCII_END = 0x80
 _HIGHEST = 0x10FFFF

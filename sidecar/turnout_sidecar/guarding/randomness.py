@@ -12,7 +12,7 @@ _HEX = re.compile(r"[0-9a-fA-F]{16,}")
 _HASH = re.compile(
     r"(?:sha\d{1,3}[:\-])?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})"
 )
-_WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,4}|v?\d+(?:[.\-]\d+)*")
+_WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*[_\-.]?\d{0,4}|v?\d+(?:[.\-]\d+)*")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _BITS = (0.0, *(count * log2(count) for count in range(1, 513)))
 _NUMBER = re.compile(r"\d+")
@@ -30,6 +30,11 @@ def entropy(text: str) -> float:
 def is_hash(value: str) -> bool:
     """Whether this has the form of a digest or a UUID, which names a thing rather than opens one."""
     return _HASH.fullmatch(value) is not None or UUID.fullmatch(value) is not None
+
+
+def is_wordy(value: str) -> bool:
+    """Whether this is words joined by signs, with a number at the end at most, or a version."""
+    return _WORDY.fullmatch(value) is not None
 
 
 def is_random(value: str, *, least: float) -> bool:

@@ -89,6 +89,8 @@ def keys(page: Page) -> Iterator[Claim]:
         start = found.start()
         if start < taken:
             continue
+        if text[start] == "_" and text[start - 1 : start].islower():
+            continue  # in the middle of a longer prefix
         # the match may hold the character before the key
         claim = _key_at(text, start + 1) or (_key_at(text, 0) if start == 0 else None)
         if claim:
