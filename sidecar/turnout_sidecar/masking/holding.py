@@ -18,6 +18,7 @@ from turnout_sidecar.masking.placeholders import masked
 from turnout_sidecar.masking.zones import (
     PROSE,
     SEPARATORS,
+    SPACES,
     UNIT,
     Zone,
     is_quiet,
@@ -68,7 +69,18 @@ class Hold:
         """What can go out after one more piece."""
         if not text:
             return ""
-        self._text += text
+        text = self._text = self._text + text
+        if self._zone is None and self._cut is None and not self._width:
+            quiet = PROSE.match(text, self._at)
+            if quiet:
+                self._at = at = quiet.end()
+                begun = text[at:]
+                if not begun or (len(begun) < _STEP and begun.isalpha() and begun.isascii()):
+                    # nothing but quiet words, and letters of one that is still coming
+                    free = self._free()
+                    self._past = (self._past + text[:free])[-self._context :]
+                    self._text, self._at, self._clear = text[free:], at - free, 0
+                    return text[:free]
         return self._advance(last=False)
 
     def flush(self) -> str:
@@ -234,16 +246,12 @@ class Hold:
 
     def _before(self, at: int) -> int:
         """Where the word before a place begins; the place itself where there is none near."""
-        text = self._text
-        end = at
-        low = max(0, at - _FEW)
-        while end > low and text[end - 1] in SEPARATORS:
-            end -= 1
-        if end == low:
+        head = self._text[:at].rstrip(SEPARATORS)
+        if not head or at - len(head) > _FEW:
             return at
-        while end and text[end - 1] not in SEPARATORS:
-            end -= 1
-        return end
+        if head.isascii():
+            return max(map(head.rfind, SPACES)) + 1
+        return max(map(head.rfind, SEPARATORS)) + 1
 
     def _give(self, out: list[str], end: int) -> None:
         if end:

@@ -14,11 +14,11 @@ import re
 from turnout_sidecar.guarding.normal import normalise
 from turnout_sidecar.masking.placeholders import LETTERS, LONG, SHORT, WORDS
 
-_SPACES = " \n\t\r"
+SPACES = " \n\t\r"
 _STOPS = "\uff0c\u3002\uff01\uff1f\uff1b\uff1a\u3001\u300d\u300f\uff09"  # in Chinese and Japanese, where nothing else parts words
-SEPARATORS = _SPACES + _STOPS
+SEPARATORS = SPACES + _STOPS
 UNIT = re.compile(
-    f"((?:[^{SEPARATORS}]|[{_STOPS}](?=[!-~])|(?<=[!-~])[{_STOPS}])*+)([{_SPACES}]|(?<![!-~])[{_STOPS}](?=[^!-~]))"
+    f"((?:[^{SEPARATORS}]|[{_STOPS}](?=[!-~])|(?<=[!-~])[{_STOPS}])*+)([{SPACES}]|(?<![!-~])[{_STOPS}](?=[^!-~]))"
 )
 """A word, maybe empty, and the character behind it."""
 _SPELLED = r"at|@|arroba|chiocciola|dot|\.|punkt|point|punto"
@@ -28,7 +28,7 @@ _QUIET = (
     rf"(?:(?:\((?!(?i:{_SPELLED})\b))?(?:{_WORD}(?:'[a-z]{{1,4}})?|[a-z]{{1,7}}-[a-z]{{1,7}}|(?!AT\b)[A-Z]{{1,15}}){_MARKS}"
     r"|[.,;!?*#|+=/-]{1,3})"
 )
-PROSE = re.compile(rf"[{_SPACES}]*+(?:(?:{_WORD}{_MARKS}+(?=[{_SPACES}])|{_QUIET})[{_SPACES}]++)*+")
+PROSE = re.compile(rf"[{SPACES}]*+(?:(?:{_WORD}{_MARKS}+(?=[{SPACES}])|{_QUIET})[{SPACES}]++)*+")
 """As many quiet words as there are, each with what is behind it."""
 _QUIET_WORD = re.compile(_QUIET)
 _DULL = re.compile(
@@ -47,6 +47,7 @@ _OPENS = re.compile(r'"\w[^"]*\Z')
 _LONGEST_QUOTED = 66
 _CONNECTIVES = frozenset(["as", "is", "was", "ist", "est", "es", "como", "als", "comme"])
 _AFTER_CONNECTIVE = 4
+_BEGUN = frozenset(["a", "at"])
 _SAID = re.compile(rf"(?:{_SPELLED})[.,;]?", re.IGNORECASE)
 _LONG_ENOUGH = 64  # to know how a word begins
 _LONGEST_WORD = 1024
@@ -90,11 +91,13 @@ def reaches_back(word: str) -> bool:
     first = word[0]
     if not first.isascii():
         first = plain_form(first)
-    return not first.isalpha() or word.partition(" ")[0].lower() in {"a", "at"}
+    return not first.isalpha() or word.partition(" ")[0].lower() in _BEGUN
 
 
 def may_reach_back(begun: str) -> bool:
     """The same of a word that is still coming; in doubt it may."""
+    if begun.isascii() and begun.isalpha():
+        return len(begun) < len("at ") and begun.lower() in _BEGUN
     begun = begun[:_LONG_ENOUGH]
     plain = plain_form(begun)
     return plain != begun or any(sign in begun for sign in "%\\&=") or reaches_back(plain)
