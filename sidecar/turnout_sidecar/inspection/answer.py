@@ -15,6 +15,7 @@ from typing import Any
 from turnout_contract.snapshot.guards import AnswerSchema, Treatment
 from turnout_sidecar.answers.formats import FORMATS
 from turnout_sidecar.answers.kinds import Kind
+from turnout_sidecar.answers.whole import edit_one
 from turnout_sidecar.checks import quality
 from turnout_sidecar.checks.asked import asked_schema, judged
 from turnout_sidecar.checks.schema import SchemaError, SchemaUnusable
@@ -43,19 +44,22 @@ Wrong = Sequence[tuple[AnswerSchema, tuple[SchemaError, ...]]]
 class Misshapen(Exception):  # noqa: N818  says what was found
     """The answer does not have the shape that it must have. `wish` is the strictest of what policies want done.
 
-    No verdict is told of it yet: whoever decides what is done says so with `Answer.tell_misshapen`.
+    `choice` is the first that has not. No verdict is told of it yet: whoever decides what is done says so, with
+    `Answer.tell_misshapen`.
     """
 
-    def __init__(self, answer: dict[str, Any], wrong: Wrong, wish: str) -> None:
+    def __init__(self, answer: dict[str, Any], wrong: Wrong, wish: str, choice: int) -> None:
         super().__init__("the answer does not have the shape that it must have")
         self.answer = answer
         self.wrong = wrong
+        self.choice = choice
         self.errors = tuple(error for _, errors in wrong for error in errors)
         self.wish = wish
 
 
 Grouped = dict[tuple[Check, str, str], list[tuple[str, Match]]]
 """What was found, by check, rule and policy: each value with its match."""
+_BEGINS_JSON = frozenset("{[")
 _STRICTNESS = ("Monitor", "Retry", "Escalate", "Block")
 
 
@@ -109,7 +113,15 @@ class Answer:
         }
 
     def edit(self, kind: Kind, text: str) -> str:
-        """A text of the answer that was checked last, as it is given. One that was not among its texts is looked at now."""
+        """A text of the answer that was checked last, as it is given. One that was not among its texts is looked at now.
+
+        What was JSON stays JSON.
+        """
+        if kind == "content" and text.lstrip()[:1] in _BEGINS_JSON:
+            return edit_one(self._edit, "arguments", text)
+        return self._edit(kind, text)
+
+    def _edit(self, kind: Kind, text: str) -> str:
         del kind
         known = self._masked.get(text)
         if known is not None:
@@ -251,8 +263,14 @@ class Answer:
         wrong = [(wanted, errors) for wanted, errors in self._judgements(answer, shown=False) if errors]
         acts = [wanted.on_violation for wanted, _ in wrong if wanted.on_violation != "Monitor"]
         if acts:
-            raise Misshapen(answer, wrong, max(acts, key=_STRICTNESS.index))
+            raise Misshapen(answer, wrong, max(acts, key=_STRICTNESS.index), self._choice(answer, wrong))
         self.tell_misshapen(wrong, "monitored")
+
+    def _choice(self, answer: dict[str, Any], wrong: Wrong) -> int:
+        name = self._exchange.endpoint.name
+        asked = [wanted.schema or asked_schema(name, self._exchange.body) for wanted, _ in wrong]
+        texts = judged(name, answer)
+        return next((index for index, text in texts if any(one and schema_errors(one, text) for one in asked)), 0)
 
     def shape_of_shown(self, answer: dict[str, Any]) -> tuple[Wrong, bool]:
         """What is wrong with the shape of an answer that was given already, and whether any shape could be judged.

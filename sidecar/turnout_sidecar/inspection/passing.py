@@ -14,22 +14,33 @@ from turnout_sidecar.answers.whole import edit_one
 from turnout_sidecar.checks import quality
 from turnout_sidecar.guarding.findings import Finding
 from turnout_sidecar.inspection.answer import Answer, Grouped, parsed
+from turnout_sidecar.inspection.json_kept import JsonKept
 from turnout_sidecar.inspection.matches import Match, disjoint
 from turnout_sidecar.inspection.refusing import refused
 from turnout_sidecar.inspection.streams import MAX_HELD_BYTES
 from turnout_sidecar.masking.holding import Hold
 
 _MOST_TOLD = 8
+TEXTS = (".content", ".text", ".output_text")
+"""Where what a model says stands, other than code and the input of free-form tools."""
 
 
 class Passing:
     """One stream, and its editor. `ended` is for when it is over; `broken` tells whether it did not end as it should.
 
-    `looks`: at what is in it; `shapes`: at the shape of the whole.
+    `looks`: at what is in it; `shapes`: at the shape of the whole; `asks_json`: its text is to be JSON.
     """
 
     def __init__(
-        self, answer: Answer, told: AnswerFormat, broken: Callable[[], bool], width: int, *, looks: bool, shapes: bool
+        self,
+        answer: Answer,
+        told: AnswerFormat,
+        broken: Callable[[], bool],
+        width: int,
+        *,
+        looks: bool,
+        shapes: bool,
+        asks_json: bool,
     ) -> None:
         self._answer = answer
         self._told = told
@@ -37,6 +48,7 @@ class Passing:
         self._width = width
         self._looks = looks
         self._shapes = shapes
+        self._asks_json = asks_json
         self._pieces: list[bytes] = []
         self._size = 0
         self._kinds: set[Kind] = set()
@@ -103,10 +115,10 @@ class Passing:
         """The channel of one part of the answer."""
         if not self._looks:
             return _Hearing(self, kind, key)
-        if kind == "arguments":
-            self._kinds.add(kind)
-            return AtOnce(kind, self._whole)
-        return _Looking(self, kind, key, self._width)
+        as_json = kind == "arguments" or (self._asks_json and kind == "content" and key.endswith(TEXTS))
+        if as_json and self._width:  # a pattern of one's own may take a quote with it
+            return AtOnce("arguments", self._whole, lambda text: self.hear(kind, key, text))
+        return _Looking(self, kind, key, Hold(self.scan, self.found, width=self._width), as_json=as_json)
 
     def _whole(self, kind: Kind, text: str) -> str:
         """A text that comes whole in a stream. Raises CallError (422)."""
@@ -139,11 +151,12 @@ class Passing:
 class AtOnce:
     """A channel that says all of its text when it has ended, edited as a whole."""
 
-    __slots__ = ("_edit", "_kind", "_text")
+    __slots__ = ("_edit", "_hear", "_kind", "_text")
 
-    def __init__(self, kind: Kind, edit: Edit) -> None:
+    def __init__(self, kind: Kind, edit: Edit, hear: Callable[[str], None] = lambda _: None) -> None:
         self._kind = kind
         self._edit = edit
+        self._hear = hear
         self._text: list[str] = []
 
     def feed(self, text: str) -> str:
@@ -154,29 +167,34 @@ class AtOnce:
     def flush(self) -> str:
         """See Channel."""
         text = "".join(self._text)
-        return edit_one(self._edit, self._kind, text) if text else ""
+        shown = edit_one(self._edit, self._kind, text) if text else ""
+        self._hear(shown)
+        return shown
 
 
 class _Looking:
     """A channel that is looked at."""
 
-    __slots__ = ("_hold", "_key", "_kind", "_passing")
+    __slots__ = ("_hold", "_json", "_key", "_kind", "_passing")
 
-    def __init__(self, passing: Passing, kind: Kind, key: str, width: int) -> None:
+    def __init__(self, passing: Passing, kind: Kind, key: str, hold: Hold, *, as_json: bool) -> None:
         self._passing = passing
         self._kind = kind
         self._key = key
-        self._hold = Hold(passing.scan, passing.found, width=width)
+        self._hold = hold
+        self._json = JsonKept() if as_json else None
 
     def feed(self, text: str) -> str:
         """See Channel."""
         shown = self._hold.feed(text)
-        self._passing.hear(self._kind, self._key, shown)
-        return shown
+        return self._heard(shown if self._json is None else self._json.feed(shown))
 
     def flush(self) -> str:
         """See Channel."""
         shown = self._hold.flush()
+        return self._heard(shown if self._json is None else self._json.feed(shown) + self._json.flush())
+
+    def _heard(self, shown: str) -> str:
         self._passing.hear(self._kind, self._key, shown)
         return shown
 

@@ -9,14 +9,18 @@ of the upstream at once, and nothing of what was refused goes out; an aborted an
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from turnout_sidecar.exchange.call import ByteStream, Exchange
 from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.faults import place
+from turnout_sidecar.inspection.refusing import unread
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.wire.registry import INBOUND
 
+_LOG = logging.getLogger("turnout.guardrails")
 MAX_HELD_BYTES = 16_777_216
 """Of an answer that must be known whole."""
 _A_TURN = 16_384
@@ -71,6 +75,8 @@ class Edited:
                 shown = self._fed(piece)
             except CallError as error:
                 return await self._refuse(error)
+            except Exception as error:  # noqa: BLE001  boundary: what was not foreseen has not been looked at
+                return await self._refuse(self._unforeseen(error))
             self._fed_bytes += len(piece)
             if self._fed_bytes > _A_TURN:
                 self._fed_bytes = 0
@@ -100,9 +106,9 @@ class Edited:
         try:
             shown = self._editor.finish()
         except CallError as error:
-            self._exchange.aborted = True
-            self._exchange.error = error.code
-            shown = INBOUND[self._exchange.endpoint.format].error_frame(error)
+            shown = self._told(error)
+        except Exception as error:  # noqa: BLE001  boundary: as above
+            shown = self._told(self._unforeseen(error))
         self._ended()
         if not shown:
             raise StopAsyncIteration
@@ -111,9 +117,17 @@ class Edited:
     async def _refuse(self, error: CallError) -> bytes:
         self._over = True
         await self._inner.aclose()
+        told = self._told(error)
+        self._ended()
+        return told
+
+    def _unforeseen(self, error: Exception) -> CallError:
+        _LOG.error("the stream of call %s could not be edited: %s", self._exchange.id, place(error))
+        return unread("its stream")
+
+    def _told(self, error: CallError) -> bytes:
         self._exchange.aborted = True
         self._exchange.error = error.code
-        self._ended()
         return INBOUND[self._exchange.endpoint.format].error_frame(error)
 
 

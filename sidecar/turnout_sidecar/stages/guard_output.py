@@ -64,7 +64,15 @@ class GuardOutput:
         looks = bool(guard.scanned_output) or denied is not None
         told = FORMATS[exchange.endpoint.format]
         shapes = bool(guard.guard.schemas)
-        passing = Passing(answer, told, lambda: exchange.aborted, width, looks=looks, shapes=shapes)
+        passing = Passing(
+            answer,
+            told,
+            lambda: exchange.aborted,
+            width,
+            looks=looks,
+            shapes=shapes,
+            asks_json=asks_json(exchange, guard),
+        )
         return Edited(stream, passing, exchange, passing.ended, self._clock)
 
     def _watched(self, exchange: Exchange, answer: Answer, stream: ByteStream) -> ByteStream:
@@ -150,7 +158,7 @@ class _Judgement:
         asked = exchange.body
         corrected = None
         if wrong.wish == "Retry" and not self._told:
-            corrected = again(exchange.endpoint.name, asked, wrong.answer, wrong.errors)
+            corrected = again(exchange.endpoint.name, asked, wrong.answer, wrong.errors, choice=wrong.choice)
         if corrected is None:
             self._answer.tell_misshapen(wrong.wrong, "blocked")
             raise why
@@ -175,6 +183,12 @@ class _Judgement:
             raise why from None
         finally:
             self._answer.tell_misshapen(wrong.wrong, done)
+
+
+def asks_json(exchange: Exchange, guard: LiveGuard) -> bool:
+    """Whether the text of the answer is to be JSON, so that what is put into it must fit."""
+    shaped = any(wanted.schema is not None for wanted in guard.guard.schemas)
+    return shaped or asked_schema(exchange.endpoint.name, exchange.body) is not None
 
 
 def _must_be_whole(exchange: Exchange, guard: LiveGuard) -> bool:
