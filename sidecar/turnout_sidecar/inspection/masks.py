@@ -29,16 +29,20 @@ class Masks:
         """Whether every placeholder of an answer is one of this call's own."""
         return all(one in self.asked or self.table.knows(one) for one in placeholders_in(text))
 
-    def pieces(self, text: str, matches: Sequence[Match], *, bare: bool = False) -> str:
-        """A text with its matches masked. They are in the table already, so that look-alikes of all are known."""
+    def pieces(self, text: str, matches: Sequence[Match], *, bare: bool = False, signed: bool = False) -> str:
+        """A text with its matches masked. They are in the table already, so that look-alikes of all are known.
+
+        A look-alike in what is `signed` stays: the model wrote it so, and nothing but exact placeholders was restored in it.
+        """
+        between = (lambda text: text) if signed else self.table.escape
         parts: list[str] = []
         at = 0
         for match in matches:
-            parts.append(self.table.escape(text[at : match.start]))
+            parts.append(between(text[at : match.start]))
             made = self.table.add(match.entity, text[match.start : match.end], restore=match.restore)
             parts.append(bare_form(made) if bare else made)
             at = match.end
-        parts.append(self.table.escape(text[at:]))
+        parts.append(between(text[at:]))
         return "".join(parts)
 
 

@@ -9,6 +9,7 @@ as a Restricted one; tool definitions are masked and never a reason to refuse a 
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable, Sequence
 
 import orjson
@@ -30,6 +31,7 @@ from turnout_sidecar.inspection.guards import Denied, LiveGuard, LivePlugin, che
 from turnout_sidecar.inspection.masks import Masks, conversation_of, digests, partition_of
 from turnout_sidecar.inspection.matches import TEXT, Match, masked
 from turnout_sidecar.inspection.refusing import blocked, failed
+from turnout_sidecar.inspection.repeated import repeated
 from turnout_sidecar.masking.placeholders import Masker, placeholders_in
 from turnout_sidecar.ports.detector import DetectorFailed, Flag
 
@@ -37,6 +39,8 @@ _LOG = logging.getLogger("turnout.guardrails")
 RESTRICTED: Sensitivity = "Restricted"
 _WORDS_OF = frozenset({"user", "tool", "other"})
 """Whose words may be an attempt to turn a model: not the application's own."""
+_THOUGHTS = re.compile(r"\.(?:thinking|reasoning(?:_content)?|reasoning_details\[\d+\]\.\w+|summary\[\d+\]\.text)")
+"""Where the thoughts of earlier turns stand: what is signed must go back as it was made."""
 _DONE: dict[str, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
 
 
@@ -58,6 +62,8 @@ class Question:
         """See the module. Raises CallError 403, and 503 where a check could not be made."""
         await aside(len(self._leaves.page), self._look)
         await self._ask_all()
+        if self._matches:
+            await aside(len(self._leaves.page), self._again)
         self._tell()
         if self._rerouted:
             self._exchange.sensitivity = RESTRICTED
@@ -237,6 +243,11 @@ class Question:
         if closed:
             raise failed(f"plug-in {plugin.name}: {reason}")
 
+    def _again(self) -> None:
+        """What was found in one place stands in others too."""
+        for index, found in repeated(self._leaves.items, self._leaves.page, self._matches).items():
+            self._matches.setdefault(index, []).extend(found)
+
     def _tell(self) -> None:
         """One verdict for each rule that matched, and one for each check that did not."""
         grouped: dict[tuple[Check, str, str], list[tuple[int, Match]]] = {}
@@ -281,7 +292,8 @@ class Question:
         for index, leaf in enumerate(items):
             matches = stretches.get(index, ())
             if matches or masks.asked:
-                text = masks.pieces(leaf.text, matches, bare=leaf.bare)
+                signed = leaf.part == "assistant" and _THOUGHTS.search(leaf.place) is not None
+                text = masks.pieces(leaf.text, matches, bare=leaf.bare, signed=signed)
                 if text != leaf.text:
                     new[index] = text
         self._put(new)

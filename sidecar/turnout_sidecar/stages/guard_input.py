@@ -61,17 +61,16 @@ class GuardInput:
     async def _restore(self, exchange: Exchange, masks: Masks, response: Response) -> None:
         told = FORMATS[exchange.endpoint.format]
         table = masks.table
-        exact = exchange.endpoint.format == "messages"  # what is signed must come back as it was
         asks_json = _asks_json(exchange)
 
-        def edit(kind: Kind, text: str) -> str:
+        def edit(kind: Kind, text: str) -> str:  # thoughts may be signed: what comes back must be what was made
             if kind == "arguments" or (kind == "content" and _is_json(text)):
                 return table.restore_json(text)
-            return table.restore(text, exact=exact and kind == "reasoning")
+            return table.restore(text, exact=kind == "reasoning")
 
         def channel(kind: Kind, key: str) -> Channel:
             as_json = kind == "arguments" or (asks_json and kind == "content" and key.endswith(_TEXTS))
-            return table.stream(json=as_json, exact=exact and kind == "reasoning")
+            return table.stream(json=as_json, exact=kind == "reasoning")
 
         if response.stream is not None:
             editor = told.editor(channel, None, edit)

@@ -1,0 +1,69 @@
+"""A value that was found in one place of a question is found wherever else it stands in it.
+
+What gives a password away is often the word before it. When the model repeats the value without that word, the answer is restored,
+and it comes back in the history of the next turn with nothing beside it that a detector could go by: it would leave in clear, and
+a signed thought that holds it would not be what its provider has signed. So what is known to be a value is looked for as it is.
+
+Rules: whole words only; what is short, or an ordinary word, or was found by a pattern of one's own is not looked for; long numbers
+of JSON are no text; what a detector has found already stays as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from turnout_sidecar.bodies.leaves import Leaf
+from turnout_sidecar.inspection.matches import Match
+
+SHORTEST = 6
+MOST = 2_000
+"""Values of one call that are looked for again; the rest are found as detectors find them."""
+
+
+def repeated(leaves: Sequence[Leaf], page: str, matches: Mapping[int, Sequence[Match]]) -> dict[int, list[Match]]:
+    """The matches that are missing, by the leaf that they stand in."""
+    known, seen = _values(leaves, matches)
+    again = [value for value in known if page.count(value) > seen[value]]
+    found: dict[int, list[Match]] = {}
+    for value in sorted(again, key=len, reverse=True):
+        for index, leaf in enumerate(leaves):
+            if leaf.number or value not in leaf.text:
+                continue
+            taken = (*matches.get(index, ()), *found.get(index, ()))
+            more = [
+                known[value]._replace(start=at, end=at + len(value))
+                for at in _places(leaf.text, value)
+                if all(at + len(value) <= one.start or at >= one.end for one in taken if one.action == "Mask")
+            ]
+            if more:
+                found.setdefault(index, []).extend(more)
+    return found
+
+
+def _values(leaves: Sequence[Leaf], matches: Mapping[int, Sequence[Match]]) -> tuple[dict[str, Match], dict[str, int]]:
+    known: dict[str, Match] = {}
+    seen: dict[str, int] = {}
+    for index, found in matches.items():
+        text = leaves[index].text
+        for match in found:
+            if match.action != "Mask" or match.check == "deny" or match.end - match.start < SHORTEST:
+                continue
+            value = text[match.start : match.end]
+            if value in seen:
+                seen[value] += 1
+            elif len(known) < MOST and not value.isalpha():
+                known[value] = match
+                seen[value] = 1
+    return known, seen
+
+
+def _places(text: str, value: str) -> list[int]:
+    """Where a value stands as a word of its own."""
+    places = []
+    at = text.find(value)
+    while at >= 0:
+        end = at + len(value)
+        if not (at and text[at - 1].isalnum() and value[0].isalnum()) and not (
+            end < len(text) and text[end].isalnum() and value[-1].isalnum()
+        ):
+            places.append(at)
+        at = text.find(value, end)
+    return places
