@@ -41,6 +41,11 @@ class Restorer:
         self._given = 0  # how much of it went out already: it may be one, but none that is put back
         self._left = ""  # the character before it
 
+    @property
+    def held(self) -> str:
+        """What came and has not gone out yet."""
+        return self._open[self._given :]
+
     def feed(self, text: str) -> str:
         """What can go out after one more piece."""
         if not text:

@@ -16,6 +16,7 @@ from turnout_sidecar.exchange.call import Exchange, Proceed, Response
 from turnout_sidecar.faults import place
 from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.masks import Masks
+from turnout_sidecar.inspection.put_back import PutBack, put_back
 from turnout_sidecar.inspection.question import Question
 from turnout_sidecar.inspection.streams import Edited
 from turnout_sidecar.masking.table import Table
@@ -70,10 +71,10 @@ class GuardInput:
 
         def channel(kind: Kind, key: str) -> Channel:
             as_json = kind == "arguments" or (asks_json and kind == "content" and key.endswith(_TEXTS))
-            return table.stream(json=as_json, exact=kind == "reasoning")
+            return PutBack(table.stream(json=as_json, exact=kind == "reasoning"), exchange.id)
 
         if response.stream is not None:
-            editor = told.editor(channel, None, edit)
+            editor = told.editor(channel, None, put_back(edit, exchange.id))
             response.stream = Edited(response.stream, editor, exchange, lambda: _counted(exchange, table))
         elif response.body is not None:
             body = response.body

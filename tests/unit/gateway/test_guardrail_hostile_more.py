@@ -14,6 +14,7 @@ from turnout_sidecar.adapters.fake_upstream import FakeReply, FakeResponse
 from turnout_sidecar.adapters.memory_store import MemoryStore
 from turnout_sidecar.guarding import scanner
 from turnout_sidecar.inspection.passing import Passing
+from turnout_sidecar.masking.table import Table
 from turnout_sidecar.ports.clock import SystemClock
 from turnout_sidecar.ports.embedder import FakeEmbedder
 from turnout_sidecar.ports.telemetry import FakeTelemetry
@@ -27,6 +28,23 @@ NAMES = re.compile("Ann Lee")
 
 def broken(*_: object, **__: object) -> Any:
     raise ValueError(EMAIL)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_cannot_be_put_back_stays_masked_and_the_answer_is_whole(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, stream: bool
+) -> None:
+    telemetry = FakeTelemetry()
+    monkeypatch.setattr(Table, "resolve", broken)
+    async with a_gateway(guarded(), upstream=Echo(piece=200), telemetry=telemetry) as gateway:
+        reply = await call(gateway, asked("chat", f"I am {EMAIL}, and this is the end.", stream=stream))
+    text = (streamed if stream else said)("chat", reply.body)
+    assert reply.status == 200
+    assert text.startswith("I am <EMAIL_")
+    assert text.endswith("this is the end.")
+    assert reply.body.endswith(b"data: [DONE]\n\n") or not stream
+    assert EMAIL not in caplog.text
+    assert telemetry.ended[-1].error is None
 
 
 @pytest.mark.parametrize("name", FORMATS)
