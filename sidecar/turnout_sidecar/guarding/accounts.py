@@ -3,7 +3,7 @@
 Both carry check digits, so that a look alone is never enough: an IBAN also has the length of its country, a wallet the version and
 checksum of its network. Ethereum's addresses are taken by their form (0x and forty hexadecimal digits).
 
-Rules: IBANs in blocks of four, with spaces or hyphens, or in one piece; a lower-case one only in one piece.
+Rules: IBANs in blocks of four, with spaces or hyphens, dots, or in one piece.
 """
 
 import re
@@ -21,9 +21,9 @@ _REGISTRY = (
 )
 _LENGTHS = {pair[:2]: int(pair[3:]) for pair in _REGISTRY.split()}
 _BLOCKS = re.compile(
-    r"[A-Za-z]{2}\d\d[ -]?\n?(?:[A-Za-z0-9]{4}[ -]?\n?){2,7}[A-Za-z0-9]{0,4}|[A-Za-z]{2}\d\d[A-Za-z0-9]{11,30}"
+    r"[A-Za-z]{2}\d\d[ .\-]?\n?(?:[A-Za-z0-9]{4}[ .\-]?\n?){2,7}[A-Za-z0-9]{0,4}|[A-Za-z]{2}\d\d[A-Za-z0-9]{11,30}"
 )
-_SEPARATORS = " -\n"
+_SEPARATORS = " .-\n"
 _BASE58 = re.compile(r"[13LMDXA9t][1-9A-HJ-NP-Za-km-z]{25,35}")
 _TRON = re.compile(r"T[1-9A-HJ-NP-Za-km-z]{33}")
 _RIPPLE = re.compile(r"r[1-9A-HJ-NP-Za-km-z]{24,34}")
@@ -53,7 +53,7 @@ def iban_at(text: str, at: int) -> Claim | None:
         left -= char not in _SEPARATORS
         end += 1
     value = text[at:end]
-    if left or text[end : end + 1].isalnum() or (value != value.upper() and len(value) != length):
+    if left or text[end : end + 1].isalnum():
         return None
     plain = "".join(char for char in value if char not in _SEPARATORS).upper()
     return Claim(3, at, end, "IBAN", "iban") if mod97(plain) else None

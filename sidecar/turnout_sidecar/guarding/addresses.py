@@ -15,7 +15,7 @@ import re2
 from turnout_sidecar.guarding.findings import SECRET, Claim
 from turnout_sidecar.guarding.page import LATIN, Page
 
-_LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-'"
+_LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-'*"
 _LONGEST_LOCAL = 64
 _DOMAIN = re.compile(r"\w(?:[\w-]{0,62})(?:\.\w[\w-]{0,62}){1,8}")
 _AT_WORD = re.compile(
@@ -92,7 +92,7 @@ def _quoted_start(text: str, at: int) -> int:
 
 def _spaced_start(text: str, at: int) -> int:
     """The same where a space stands before the @: only if one stands behind it too and a known ending follows."""
-    if text[at - 1 : at] != " " or not _SPACED_DOMAIN.match(text, at + 1):
+    if text[at - 1 : at + 2 : 2] != "  " or not _SPACED_DOMAIN.match(text, at + 1):
         return at
     start = _local_start(text, at - 1)
     return start if start < at - 1 else at
@@ -114,7 +114,7 @@ def _local_start(text: str, at: int) -> int:
     while left and not left[-1].isascii() and left[-1].isalnum():
         left = left[:-1].rstrip(_LOCAL)
     start = low + len(left)
-    while start < at and text[start] in ".%+-'":
+    while start < at and text[start] in ".%+-'*":
         start += 1
     return start
 
@@ -123,7 +123,7 @@ def _domain_end(text: str, start: int, end: int) -> int:
     """Where the domain ends, or 0 where it is none: its last label is a word, not a number."""
     labels = text[start:end].split(".")
     while len(labels) > 1:
-        last = labels[-1].rstrip("-_")
+        last = labels[-1].partition("-")[0] if not labels[-1].startswith("xn--") else labels[-1].rstrip("-_")
         if len(last) > 1 and (last.isalpha() or last.startswith("xn--")):
             return start + len(".".join(labels[:-1])) + 1 + len(last)
         labels.pop()

@@ -63,7 +63,7 @@ def _rule(rule: str, checked: Callable[[str], bool], words: str, *, sure: bool =
 
 
 SSN = _rule("us-ssn", check.us, "ssn|social|tax|itin", sure=True)
-_SSN_BARE = _rule("us-ssn", check.us, "ssn|social sec|itin|soc sec|s.s.n")
+_SSN_BARE = _rule("us-ssn", check.us, "ssn|social|itin|soc sec|s.s.n")._replace(weak=True)
 _SIN = _rule("ca-sin", check.sin, " sin|canad|assurance| nas")
 _TFN = _rule("au-tfn", check.tfn, "tfn|tax|austral")
 _MEDICARE = _rule("au-medicare", check.medicare, "medicare|austral")
@@ -78,7 +78,7 @@ _PESEL = _rule("pl-pesel", check.pesel, "pesel", sure=True)
 _STEUER = _rule("de-steuer", check.steuer, "steuer|idnr|tax|tin", sure=True)
 _CPF = _rule("br-cpf", check.cpf, "cpf|cadastro|brasil|brazil")
 _CNPJ = _rule("br-cnpj", check.cnpj, "cnpj|cadastro")
-_BELGIAN = _rule("be-nn", check.belgian, "rijksregister|registre national|insz|niss|national|belg")
+_BELGIAN = _rule("be-nn", check.belgian, "rijksregister|nrn|registre national|insz|niss|national|belg")
 _NORWEGIAN = _rule("no-fnr", check.norwegian, "fødsels|fodsels|fnr|d-nummer|norw|norge", sure=True)
 _TURKISH = _rule("tr-tckn", east.turkish, "kimlik|tckn|t.c.| tc |turk|türk")
 _BALTIC = _rule("ee-lt-code", check.baltic, "isikukood|asmens|eston|lithuan|lietuv|eesti")
@@ -86,7 +86,7 @@ _OIB = _rule("hr-oib", check.oib, "oib|hrvat|croat|osobni id")
 _AMKA = _rule("gr-amka", check.amka, "amka|αμκα|greek|greece")
 _CUIT = _rule("ar-cuit", check.cuit, "cuit|cuil|argent")
 _NIN_NG = _rule("ng-nin", check.any_number, " nin |nin:|nigeria|nimc|bvn")
-_SWEDISH = _rule("se-pnr", check.swedish, "personnummer|pnr|samordning|swed|svensk")
+_SWEDISH = _rule("se-pnr", check.swedish, "personnummer|personbeteckning|pnr|samordning|swed|svensk")
 _AADHAAR = _rule("in-aadhaar", east.aadhaar, "aadhar|aadhaar|uidai| uid |आधार")
 _AADHAAR_ANY = _rule("in-aadhaar", east.aadhaar_any, "aadhar|aadhaar|uidai| uid |आधार")
 _MY_NUMBER = _rule("jp-my-number", east.japanese, "my number|mynumber|マイナンバー|個人番号|japan|kojin bango")
@@ -95,21 +95,25 @@ _KAZAKH = _rule("kz-iin", east.kazakh, "иин|жсн| iin|kazakh")
 _VIETNAMESE = _rule("vn-cccd", check.any_number, "cccd|căn cước|can cuoc|vietnam|cmnd")
 _NIR = _rule("fr-nir", check.nir, " nir|insee|sociale|vitale|sécu|secu", sure=True)
 _DNI = _rule("es-dni", check.dni, "dni|nif|nie", sure=True)
-_HETU = _rule("fi-hetu", check.hetu, "hetu|henkil|finn", sure=True)
+_HETU = _rule("fi-hetu", check.hetu, "hetu|henkil|finn|personbeteckning", sure=True)
 _CHINESE = _rule("cn-ric", east.chinese, "身份证|resident", sure=True)
 _AHV = _rule("ch-ahv", check.ahv, "ahv|avs", sure=True)
 _KOREAN = _rule("kr-rrn", east.korean, "주민|rrn|resident", sure=True)
 _DANISH = _rule("dk-cpr", check.danish, "cpr|personnummer|danish|dansk|denmark")
 _ICELANDIC = _rule("is-kt", check.icelandic, "kennitala| kt.| kt:|iceland")
-_CZECH = _rule("cz-rc", check.czech, "rodn|czech|slovak|birth number")
-_CZECH_OLD = _rule("cz-rc", check.always, "rodn|birth number")
+_CZECH = _rule("cz-rc", check.czech, "rodn|rč|r.č|czech|slovak|birth number")
+_CZECH_OLD = _rule("cz-rc", check.always, "rodn|rč|r.č|birth number")
 _BULGARIAN = _rule("bg-egn", check.bulgarian, "егн|egn|bulgar")
-_AUSTRIAN = _rule("at-svnr", check.austrian, "sozialvers|svnr|sv-nummer|sv-nr|versicherungsn|austria|österreich|e-card")
-_UKRAINIAN = _rule("ua-rnokpp", check.any_number, "рнокпп|іпн|ipn|rnokpp|ukrain")
+_AUSTRIAN = _rule(
+    "at-svnr",
+    check.austrian,
+    "sozialvers|svnr|sv nummer|sv nr|sv-nummer|sv-nr|versicherungsn|austria|österreich|e-card",
+)
+_UKRAINIAN = _rule("ua-rnokpp", check.any_number, "рнокпп|ідентифікаційний|податк|іпн|ipn|rnokpp|ukrain")
 _ECUADORIAN = _rule("ec-cedula", check.ecuadorian, "cédula|cedula|ecuador")
 _COLOMBIAN = _rule("co-cc", check.any_number, "cédula|cedula|c.c.| cc |colomb|ciudadan")
-_DNI_LATIN = _rule("ar-dni", check.any_number, " dni|d.n.i|documento nac|argent|perú|peru")
-_CHILEAN = _rule("cl-rut", check.chilean, " rut| run|chile", sure=True)
+_DNI_LATIN = _rule("ar-dni", check.any_number, " dni|d.n.i|documento|argent|perú|peru")
+_CHILEAN = _rule("cl-rut", check.chilean, " rut| run|rol único|chile", sure=True)
 _URUGUAYAN = _rule("uy-ci", check.uruguayan, "cédula|cedula| c.i| ci |uruguay")
 _ROMANIAN = _rule("ro-cnp", check.romanian, "cnp|cod numeric|roman|român")
 _YUGOSLAV = _rule("jmbg", check.yugoslav, "jmbg|emšo|emso|јмбг|embg|matičn|maticn|serbia|slovenia")
@@ -136,6 +140,7 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
     "000 00 0000": (_SSN_BARE, _ISRAELI),
     "000.00.0000": (_SSN_BARE,),
     "000000000": (
+        _CHILEAN._replace(sure=False),
         _SSN_BARE,
         _SIN,
         _BSN,
@@ -157,14 +162,14 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
     "00.000.000": (_DNI_LATIN, _rule("co-cc", check.any_number, "cédula|cedula|colomb")),
     "0.000.000.000": (_COLOMBIAN,),
     "00-000-000": (_IRD,),
-    "000-000-000": (sure(_SIN), _TFN, _IRD, _TAJ, _NIF_PT),
-    "000 000 000": (sure(_TFN), sure(_SIN), _BSN, _NIF_PT, _IRD, _TAJ, _AFM),
+    "000-000-000": (_SIN, _TFN, _IRD, _TAJ, _NIF_PT),
+    "000 000 000": (_TFN, _SIN, _BSN, _NIF_PT, _IRD, _TAJ, _AFM),
     "000.000.000": (_BSN, _SIN),
     "00000000-0": (_CHILEAN, _ISRAELI),
     "0000000-0": (_CHILEAN, _URUGUAYAN),
     "0000.00.000": (_BSN,),
     "0000 00 000": (_BSN,),
-    "000 000 0000": (sure(_NHS), _UKRAINIAN),
+    "000 000 0000": (_NHS, _UKRAINIAN),
     "000-000-0000": (_NHS,),
     "0000000000": (
         _NHS,
@@ -232,8 +237,8 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
     ),
     "000000/0000": (sure(_CZECH),),
     "000000/000": (_CZECH_OLD,),
-    "0000 0000 0000": (sure(_AADHAAR), _AADHAAR_ANY, _MY_NUMBER),
-    "0000-0000-0000": (sure(_AADHAAR), _AADHAAR_ANY, _MY_NUMBER),
+    "0000 0000 0000": (_AADHAAR_ANY, _MY_NUMBER),
+    "0000-0000-0000": (_AADHAAR_ANY, _MY_NUMBER),
     "000000-00-0000": (_rule("my-ic", east.malaysian, "mykad|nric", sure=True),),
     "0000000000000": (
         sure(_AHV),
@@ -262,8 +267,11 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
     "0000000000000 00": (_NIR,),
     "0000000000000000": (_rule("id-nik", east.indonesian, " nik|ktp|indones"),),
     "000000000000000000": (_CHINESE,),
+    "000000 00000000 0000": (_CHINESE,),
+    "000000 00000000 000a": (_CHINESE,),
+    "000000000-0": (_ECUADORIAN,),
     "00000000000000000a": (_CHINESE,),
-    "00000000a": (_DNI,),
+    "00000000a": (_DNI, _CHILEAN._replace(sure=False)),
     "00000000-a": (_DNI, _CHILEAN),
     "00000000 a": (_DNI,),
     "00.000.000-a": (_DNI, _CHILEAN),
@@ -278,14 +286,16 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
     "000000-000a": (_HETU,),
     "000000+000a": (_HETU,),
     "000000a000a": (_HETU,),
-    "0000000a": (_PPS, _rule("mt-id", check.always, "malta|maltese")),
+    "0000000a": (_PPS, _CHILEAN._replace(sure=False), _rule("mt-id", check.always, "malta|maltese")),
     "0000000aa": (sure(_PPS),),
     "aa000000a": (_NINO,),
     "aa 00 00 00 a": (_NINO,),
     "aa 000000 a": (_NINO,),
     "aa-00-00-00-a": (_NINO,),
-    "aaaaaa00a00a000a": (_rule("it-cf", check.codice_fiscale, "fiscale", sure=True),),
-    "aaa aaa 00a00 a000a": (_rule("it-cf", check.codice_fiscale, "fiscale", sure=True),),
+    "aaaaaa00a00a000a": (_rule("it-cf", check.codice_fiscale, "fiscale|cod. fisc|cod fisc|c.f.|codice f", sure=True),),
+    "aaa aaa 00a00 a000a": (
+        _rule("it-cf", check.codice_fiscale, "fiscale|cod. fisc|cod fisc|c.f.|codice f", sure=True),
+    ),
     "aaaaa0000a": (_PAN,),
     "a000000000": (_rule("tw-id", east.taiwanese, "taiwan|身分證", sure=True),),
     "a000000(0)": (_HONG_KONG,),

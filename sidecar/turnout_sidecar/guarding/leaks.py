@@ -29,7 +29,12 @@ _HOOKS = re.compile(
     r"([\w/@\-.?=&%+]{8,300})"
 )
 _NAME = rf"(?:{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
-_SET = rf"""(?:\\?["'`]?[\])]?[ \t]{{0,4}}(?:=>|:=|->|[:=])[ \t]{{0,4}}|[ \t]+(?:{MEANS})[ \t]+|[ \t]*[:=]?\n[ \t]*|[ \t]+)"""
+_SET = (
+    r"""(?:\\?["'`]?[\])]?[ \t]{0,4}(?:=>|:=|->|[:=])[ \t]{0,4}"""
+    r"""|["']?,?\n?[ \t]*["']?val(?:ue)?["']?[ \t]*[:=][ \t]*"""
+    r"""|[ \t]*:[ \t]?(?:&?str(?:ing)?|text)\??[ \t]*=[ \t]*|>[ \t]*"""
+    rf"""|[ \t]+(?:{MEANS})[ \t]+|[ \t]*[:=]?\n[ \t]*|[ \t]+)"""
+)
 _FOREIGN = Words(
     "",
     "парол|密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|كلمة المرور|كلمة السر|סיסמ|κωδικ|секрет|ключ|токен"
@@ -41,7 +46,9 @@ _GIVEN_FOREIGN = re.compile(
     r"|είναι)?[ \t]{0,4}[\"'`«「]?(?P<value>[!-~]{6,96})"
 )
 # every branch begins with a letter that a name begins with; what is given must be long enough to be anything
-_ANYTHING = rf"""{_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z']{{1,12}} )?\\?["'`]?[^\s"'`\\]{{6}}"""
+_ANYTHING = (
+    rf"""{_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z'\-]{{1,16}} ){{0,7}}\\?["'`]?[^\s"'`\\]{{6}}"""
+)
 _BEGIN = re.compile(rf"(?P<name>{_NAME})", re.IGNORECASE)
 _GIVEN = re.compile(
     rf"""(?P<set>{_SET})(?:(?P<scheme>bearer|basic|token|apikey)[ \t]+)?(?P<quote>\\?["'`]?)(?P<value>[^\s"'`\\]{{6,128}})""",
@@ -55,6 +62,8 @@ _PROSE = re.compile(
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(rf"(?:{PASSWORDS}|pin\b)", re.IGNORECASE)
+_BARE = frozenset(("key", "keys"))
+_NO_VALUE = re.compile(r"\d{4}-\d\d-\d\d|[A-Z]{2,4}-[\d\-]+\Z|AWS4-HMAC|A[KS]IAX{4}")
 _LOOSE = ("bearer", "authorization", "token", "api", "key", "secret", "x-api-key", "access", "client", "jwt")
 _ANYWHERE = (
     "passw",
@@ -140,7 +149,10 @@ def assigned(page: Page) -> Iterator[Claim]:
         idle += 1
         if idle > _ENDURANCE:
             break
-        claim = _value(page, start, prose=idle < _PATIENCE) or _value_before(text, start)
+        before = _value_before(text, start)
+        if before:
+            yield before
+        claim = _value(page, start, prose=idle < _PATIENCE)
         if claim is None and _DOCUMENT.match(text, start):
             claim = document(page, end)
         if claim:
@@ -216,12 +228,12 @@ def _judged(page: Page, given: re.Match[str], name: str, start: int, *, password
     if field:
         at, value = at + field.end(), value[field.end() :]
     value = _trimmed(value, quoted=bool(given["quote"]))
-    if len(value) < _FEWEST or _REFERENCE.match(value):
+    if len(value) < _FEWEST or _REFERENCE.match(value) or _NO_VALUE.match(value):
         return None
     strong = _strong(value)
     if not means and not given["scheme"] and page.text[max(0, start - 2) : start] != "--":
         # only a space between: a sentence, unless what follows is no word
-        if not (strong if password else name.startswith(_LOOSE) and _keylike(value)):
+        if not (strong if password else name.startswith(_LOOSE) and name not in _BARE and _keylike(value)):
             return None
     elif password:
         plain = value.isalpha() and bool(given["quote"]) and means in {"=", ":=", "=>"} and value.islower()

@@ -24,7 +24,7 @@ _LONGEST_FIRST = sorted(_BY_SHAPE, key=len, reverse=True)
 _SHAPED = re.compile(b"(?:" + b"|".join(map(re.escape, _LONGEST_FIRST)) + b")(?![0a])")
 _IBAN = b"aa00"
 _BEGINS = re2.compile(
-    b"(?:^|[^0a_])(?:aa00[ a0\\-]|" + b"|".join(re.escape(shape) for shape in _LONGEST_FIRST) + b")", LATIN
+    b"(?:^|[^0a_])(?:aa00[ a0.\\-]|" + b"|".join(re.escape(shape) for shape in _LONGEST_FIRST) + b")", LATIN
 )
 DOCUMENTS = (
     r"passport|reisepass|passeport|pasaporte|passaporto|passaporte|paspoort|pass-?nr|passnummer|paszport"

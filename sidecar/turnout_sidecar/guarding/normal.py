@@ -18,17 +18,19 @@ from functools import lru_cache
 # the class of first characters comes first, so that the engine can skip to them: signs that begin an escape, and whatever is not
 # in the ranges of characters that mean themselves
 _BEGINS = (
-    "[^\x00-$'-<>-\\[\\]-\x9f\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e\u0180-\u01c3\u0250-\u02af"
-    "\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea\u0620-\u064a\u2018-\u201d\u2026\u20ac\u2122\u3041-\u3093"
+    "[^\x00\t\n\r -$'-<>-\\[\\]-~\x80-\x9f\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e"
+    "\u0180-\u01c3\u0250-\u02af\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea\u0620-\u064a\u2018-\u201d\u2026\u20ac\u2122\u3041-\u3093"
     "\u30a1-\u30fa\u3400-\u9fff\uac00-\ud7a3\ud800-\udfff\U0001f300-\U0001faff\U00020000-\U0002ffff]"
 )
 _ESCAPES = re.compile(
     _BEGINS + "(?:(?<=[^\x00-\x7f])[\u00ad\u0300-\u036f\u200b-\u200f\u2060-\u2064\ufeff]*+"
+    "|(?<=[\x01-\x1f\x7f])"
     r"|(?<=%)(?:25)*+(?:[C-Fc-f][0-9A-Fa-f](?:%(?:25)*+[89ABab][0-9A-Fa-f]){1,3}+|[0-9A-Fa-f]{2})"
     r"|(?<=\\)\\{0,16}+(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt/])"
     r"|(?<=&)(?:amp;){0,4}+(?:#x?[0-9A-Fa-f]{2,5};?|[A-Za-z]{2,8};)"
     r"|(?<=[^=]=)(?:40(?=[A-Za-z0-9-]{1,63}(?:\.|=2E)[A-Za-z0-9])|2E(?=[A-Za-z])|\r?\n(?=\S)))"
 )
+_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SPECIAL = (
     dict.fromkeys(_DASHES, "-")
@@ -104,6 +106,8 @@ def _fold(char: str) -> str:
 def _unescape(piece: str) -> str:
     """What an escape means; itself where it means no character of a text."""
     kind = piece[0]
+    if kind < " " or kind == "\x7f":
+        return ""
     if kind == "%":
         return _percent(piece)
     if kind == "=":
@@ -147,7 +151,14 @@ def _char(code: int, piece: str) -> str:
 
 def normalise(text: str) -> Plain:
     """The plain form of a text, in time linear in its length."""
-    if text.isascii() and "%" not in text and "\\" not in text and "&" not in text and "=" not in text:
+    if (
+        text.isascii()
+        and _CONTROL.search(text) is None
+        and "%" not in text
+        and "\\" not in text
+        and "&" not in text
+        and "=" not in text
+    ):
         return Plain(text, [], [])
     plain = _once(text, None)
     for _ in range(_DEPTH - 1):

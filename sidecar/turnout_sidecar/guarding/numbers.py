@@ -20,14 +20,15 @@ from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, HINTS, SSN, Id
 from turnout_sidecar.guarding.page import Page, Words, alone, last_word
 from turnout_sidecar.guarding.phones import loose_phones, phone_after_word, sure_phone, sure_phones
 
-_RUN = re.compile(rb"[0+(][0 .()\-/\n+]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
+_RUN = re.compile(rb"[0+(][0 .()\-/\n+\t_]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
 _STARTS = re.compile(rb"(?<![0a])(?:[+(]+0|00|0[ .\-/]0?[0(]|0\.0{1,3}\.0)")
-_SEPARATOR = rb"[ .\-]?\n?"
+_SEPARATOR = rb"[ .\-/_\t]{0,2}\n?"
 _CARDS = (
     re.compile(rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000(?![0a])"),
     re.compile(rb"0000" + _SEPARATOR + rb"000000" + _SEPARATOR + rb"0{4,5}(?![0a])"),
     re.compile(rb"0000(?:" + _SEPARATOR + rb"0000){3}" + _SEPARATOR + rb"000(?![0a])"),
     re.compile(rb"0{12,19}(?![0a])"),
+    re.compile(rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0(?![0a])"),
     re.compile(rb"0(?:[ .\-]0){12,18}(?![0a])"),
 )
 _CARD_WORDS = Words(
@@ -35,7 +36,7 @@ _CARD_WORDS = Words(
     r"карт|カード|卡|카드|κάρτ|بطاقة|כרטיס",
 )
 _IPV4 = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}(?![0a_])(?!\.0)")
-_VERSION = re.compile(r"(?:\bv|version|release|firmware|build|rev) ?[:=]?\s?$")
+_VERSION = re.compile(r"(?:\bv|version|section|chapter|§|release|firmware|build|rev) ?[:=]?\s?$")
 _NUMERIC = sorted((known for known in BY_SHAPE if known[0] == "0"), key=len, reverse=True)
 _SHAPED = re.compile(b"(?:" + b"|".join(re.escape(known.encode()) for known in _NUMERIC) + b")(?![0a])")
 _BY_SHAPE = {shape.encode(): rules for shape, rules in BY_SHAPE.items()}
@@ -49,7 +50,11 @@ _SIXTEEN = re.compile(
     r"|50|5[678]"
 )
 _BYTE = 256
+_BRACKETS = (" (", "(")
 _OWN, _ANY = 48, 56
+_CLOSE, _NUMBER = 16, 5  # so near a word belongs to the number; so many digits between have taken it already
+_DIGITS = re.compile(r"\d")
+_AFTER = re.compile(r" ?\(([^\W\d][\w .\-]{1,24})\)")
 _FEW = 3  # so many rules cost less than the look for words that could mean one of them
 _SPACES = str.maketrans(dict.fromkeys("\"'_([{=/-", " "))
 _NOT_ID = frozenset(
@@ -97,7 +102,7 @@ _NOT_ID = frozenset(
         "orders",
     ]
 )
-_NOT_DIGITS = b" .()-/\n+"
+_NOT_DIGITS = b" .()-/\n+\t_"
 _CARD, _ID, _IPV4_ADDRESS, _SURE_PHONE, _LOOSE_PHONE = range(5)
 
 
@@ -156,6 +161,12 @@ def _plan(shape: bytes, lead: int) -> tuple[Candidate, ...]:
         at = begun.start()
         found += _candidates(shape, at)
         at = begun.end()
+        if shape[begun.start()] != _DIGIT:
+            # the digits behind a bracket are looked at for themselves too
+            at = shape.index(b"0", begun.start())
+            begun = _STARTS.match(shape, at)
+            if begun:
+                continue
         while at < len(shape) and shape[at] == _DIGIT:
             at += 1
         begun = _STARTS.search(shape, at)
@@ -167,7 +178,7 @@ def _candidates(shape: bytes, at: int) -> Iterator[Candidate]:
         seen = set()
         for pattern in _CARDS:
             found = pattern.match(shape, at)
-            if found and found.end() not in seen and alone(shape, at, found.end()):
+            if found and found.end() not in seen and _card_stands(shape, at, found.end()):
                 seen.add(found.end())
                 yield Candidate(at, found.end(), _CARD, (), "card")
         yield from _identities(shape, at)
@@ -178,6 +189,13 @@ def _candidates(shape: bytes, at: int) -> Iterator[Candidate]:
         yield Candidate(at, end, _SURE_PHONE, (), rule)
     for end in loose_phones(shape, at):
         yield Candidate(at, end, _LOOSE_PHONE, (), "phone-after-word")
+
+
+def _card_stands(shape: bytes, at: int, end: int) -> bool:
+    """A card may also follow a name and an underscore."""
+    if shape[at - 2 : at] == b"a_":
+        return alone(shape[at:], 0, end - at)
+    return alone(shape, at, end)
 
 
 def _identities(shape: bytes, at: int) -> Iterator[Candidate]:
@@ -208,7 +226,7 @@ def _issued(page: Page, digits: str, at: int) -> bool:
         return digits.startswith(_DINERS)
     if length in {13, 19}:
         return digits[0] == "4" or (length == 19 and digits[0] == "6")  # noqa: PLR2004
-    return length > 11 and (digits.startswith(("50", "56", "57", "58", "6")) or page.near(_CARD_WORDS, at))  # noqa: PLR2004
+    return length == 12 and page.near(_CARD_WORDS, at)  # noqa: PLR2004  # noqa: PLR2004
 
 
 def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...], _rule: str = "id") -> Claim | None:
@@ -221,7 +239,7 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
         upper = raw == raw.upper()
         raw = raw.upper()
     value = raw.decode()
-    if len(rules) > _FEW and not page.near(HINTS, start):
+    if len(rules) > _FEW and not (page.near(HINTS, start) or page.text.startswith(_BRACKETS, end)):
         rules = tuple(rule for rule in rules if rule.sure) if upper else ()
     said: tuple[str, bool] | None = None
     for identity in rules:
@@ -231,24 +249,29 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
             if value.isdecimal() and identity is not SSN and last_word(page.before(start, 32)) in _NOT_ID:
                 continue
         else:
-            said = said or _said(page, start)
+            said = said or _said(page, start, end)
             if not (said[1] and not identity.weak) and not _speaks(said[0], identity):
                 continue
         return Claim(4, start, end, "NationalId", identity.rule)
     return None
 
 
-def _said(page: Page, start: int) -> tuple[str, bool]:
+def _said(page: Page, start: int, end: int) -> tuple[str, bool]:
     """The words before a number, none if they say that it is none of a person, and whether they speak of any id."""
     before = page.before(start).translate(_SPACES)
-    return ("", False) if last_word(before) in _NOT_ID else (before, page.near(ANY_ID, start, _ANY))
+    following = _AFTER.match(page.text, end)
+    named = f" {following[1].lower()} " if following else ""
+    if last_word(before) in _NOT_ID:
+        return named, False
+    return before + named, page.unspent(ANY_ID, start, _ANY)
 
 
 def _speaks(before: str, identity: Identity) -> bool:
     """Whether the words speak of such a number."""
     near = before[-_OWN:] if identity.weak else before
-    for word in identity.words:  # noqa: SIM110 - any() costs twice as much here, and this is asked often
-        if word in near:
+    for word in identity.words:
+        at = near.rfind(word)
+        if at >= 0 and (len(near) - at < _CLOSE or len(_DIGITS.findall(near, at)) < _NUMBER):
             return True
     return False
 

@@ -33,6 +33,8 @@ _SHAPES = bytes.maketrans(
 # letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
 _SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\uabff\uf900-\ufaff\ufb1d-\ufdff]")
 WINDOW = 64
+_NUMBER = 5  # so many digits are a number of their own
+_JOINED_BY = re.compile(r"(?:\bor|\band|\boder|\bund|\bou|\by|\bo|\be|\bet|\bили|\bи) ?\Z")
 _PATIENCE, _LONGEST = 24, 24
 
 
@@ -91,6 +93,17 @@ class Page:
 
     def near(self, words: Words, start: int, window: int = WINDOW) -> bool:
         """Whether one of the words ends in the characters before a place."""
+        return self.last(words, start, window) >= 0
+
+    def unspent(self, words: Words, start: int, window: int = WINDOW) -> bool:
+        """Whether one of the words does, and has no other number yet, or one that is joined to this by an `or`."""
+        end = self.last(words, start, window)
+        if end < 0:
+            return False
+        return self.shape.count(b"0", end, start) < _NUMBER or _JOINED_BY.search(self.text, end, start) is not None
+
+    def last(self, words: Words, start: int, window: int = WINDOW) -> int:
+        """Where the last of the words ends in the characters before a place, or -1."""
         ends = self._ends.get(words)
         if ends is None:
             asked = self._asked.get(words, 0)
@@ -99,12 +112,12 @@ class Page:
                 self._asked[words] = asked + 1
                 low = start - window
                 found = words.ends(self, max(0, low - _LONGEST), start + 1)
-                return any(low < end <= start for end in found) if found else False
+                return next((end for end in reversed(found) if low < end <= start), -1) if found else -1
             ends = self.ends(words)
         if not ends:
-            return False
+            return -1
         index = bisect_right(ends, start)
-        return index > 0 and ends[index - 1] > start - window
+        return ends[index - 1] if index > 0 and ends[index - 1] > start - window else -1
 
     def before(self, start: int, window: int = WINDOW) -> str:
         """The characters before a place in lower case, on one line; a space where the text begins."""

@@ -10,6 +10,8 @@ shape alone is told of the shape (`sure_phones`, `loose_phones`), the rest of th
 import re
 from collections.abc import Iterator
 
+import phonenumbers
+
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.page import Page, Words, last_word
 
@@ -20,16 +22,19 @@ _SURE = (
     ("phone-national", re.compile(rb"000 000[ \-]0000(?!0)")),
     ("phone-national", re.compile(rb"\(0{2,5}\)[ \-]?0{2,5}(?:[ \-]?0{2,4}){1,3}(?!0)")),
     ("phone-national", re.compile(rb"0{2,5}(?:[ .\-/]0{2,4}){2,4}(?!0)")),
+    ("phone-00", re.compile(rb"(?:0{3,7}(?:[ .\-/]\(?0{1,8}\)?){1,5}|0{10,15})(?!0)")),
+    ("phone-international", re.compile(rb"\(\+0{1,3}\)[ \-]?0(?:[ .\-/]?\(?0\)?){5,13}(?!0)")),
     ("phone-trunk", re.compile(rb"0{3,5}[ /]0{5,8}(?!0)")),
     ("phone-mobile", re.compile(rb"(?:000[ \-]0000[ \-]0000|00 00000-0000)(?!0)")),
 )
 _BEGUN = {
     sign: tuple(_SURE[index] for index in indices)
-    for sign, indices in ((43, (0,)), (40, (2, 4)), (48, (1, 2, 3, 5, 6, 7)))
+    for sign, indices in ((43, (0,)), (40, (7, 2, 4)), (48, (6, 1, 2, 3, 5, 8, 9)))
 }
 _LOOSE = re.compile(rb"\+?(?:\(0{1,5}+\)[ .\-/]?)?0{1,12}+(?:[ .\-/]{1,2}+0{1,8}+){0,5}+(?!0)")
-_SAID = Words(
-    r"phone|\bcall|\btel\b|\btel\.|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|\bsms\b|\btext (?:me|us)"
+SAID = Words(
+    r"phone|\bcall(?:s|ing|back)?\b|\btel\b|\btel\.|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|\bsms\b"
+    r"|\btext (?:me|us)"
     r"|messages? to|registered"
     r"|telef|t(?:é|e)l(?:é|e)ph|\bt(?:é|e)l\b|teléf|teleph|\bhandy|rufnummer|durchwahl|joignable|portable|m(?:ó"
     r"|o)vil|celular|\bllam"
@@ -40,7 +45,9 @@ _SAID = Words(
     r"|callback) number"
     r"|telegram|signal|viber|landline|voicemail|pager|extension|mob\b|mob\.|\bph\b|\bph[.:]|\bt:|\bm:|\bp:"
     r"|anruf|erreichbar|appel"
-    r"|num(?:é|e)ro|chiam|ligar|ligue|telem(?:ó|o)vel|bellen|\bbel\b|mobiel|ringa|mobilnummer|nummer (?:är|er"
+    r"|num(?:é|e)ro de (?:t(?:é|e)l|portable|mobile|fax|gsm|contact)|num(?:é|e)ro ?:|mon num(?:é|e)ro|mi n(?:ú"
+    r"|u)mero|il mio numero|meu n(?:ú|u)mero|chiam|ligar|ligue|telem(?:ó|o)vel|bellen|\bbel\b|mobiel|ringa"
+    r"|mobilnummer|nummer (?:är|er"
     r"|ist)|zadzwo|telefon"
     r"|kom(?:ó|o)rk|volej|zavol|h(?:í|i)vj|sun(?:ă|a)|nazov|pozov|ara(?:y|d)|cep\b|hubungi|nomor|callback"
     r"|contacto|s(?:í|i)mi",
@@ -90,6 +97,8 @@ _NOT_PHONE = frozenset(
         "ord",
     ]
 )
+# decimals, digital object identifiers and ISBNs are no phones, whatever is said before
+_NOT_LOOSE = re.compile(r"\d{1,6}\.\d{5,}|10\.\d{4,9}/|97[89][- ]?\d")
 _MONEY = ("$", "€", "£")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
 _FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
@@ -123,7 +132,12 @@ def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
 
 def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if a word before it says so."""
-    if _goes_on(page, end) or _DATE.match(page.text, at) or not page.near(_SAID, at, _NEAR):
+    if (
+        _goes_on(page, end)
+        or _DATE.match(page.text, at)
+        or _NOT_LOOSE.match(page.text, at)
+        or not page.unspent(SAID, at, _NEAR)
+    ):
         return None
     before = page.before(at, 24)
     if last_word(before) in _NOT_PHONE or before.rstrip().endswith(_MONEY):
@@ -155,15 +169,25 @@ def _goes_on(page: Page, end: int) -> bool:
     return after in {b"-0", b"-a", b".0", b"/0", b":0"}
 
 
+def _calling_code(digits: str) -> bool:
+    """Whether behind 00 the code of a country follows."""
+    return any(int(digits[2 : 2 + length]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE for length in (1, 2, 3))
+
+
 def _plausible(page: Page, rule: str, at: int, end: int) -> bool:
     text = page.text[at:end]
     digits = page.raw[at:end].translate(None, b" .()-/\n+").decode()
-    if not _FEWEST <= len(digits) <= _MOST or _goes_on(page, end):
+    if not _FEWEST <= len(digits) <= _MOST + 2 * digits.startswith("00") or _goes_on(page, end):
         return False
     if rule == "phone-international":
-        return text[0] == "+" or digits.startswith("00")
-    if text[0] == "(":
-        return True
+        return text[0] in "+(" or digits.startswith("00")
+    if rule == "phone-00":
+        return digits.startswith("00") and len(digits) > _MOST - 4 and _calling_code(digits)
+    return text[0] == "(" or _national(rule, text, digits)
+
+
+def _national(rule: str, text: str, digits: str) -> bool:
+    """The same for numbers without the code of a country."""
     if rule == "phone-trunk":
         return digits[0] == "0" and digits[1] != "0" and len(digits) in {10, 11, 12}
     if rule == "phone-mobile":

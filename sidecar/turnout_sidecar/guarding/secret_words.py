@@ -6,7 +6,7 @@ Rules: patterns are in the syntax that both RE2 and re know and match in lower c
 """
 
 PASSWORDS = (
-    r"pass(?:word|wd|code|phrase|wort|ord)?s?|p(?:ass)?wd|pwd|kennwort|passwort|contrase(?:ñ|n)a|clave|senha"
+    r"pass(?:word|wd|code|phrase|wort|ord)?s?|p(?:ass)?wd|pwd|pw|kennwort|passwort|contrase(?:ñ|n)a|clave|senha"
     r"|mot de passe|mdp"
     r"|parola(?: d'ordine)?|wachtwoord|l(?:ö|o)senord|adgangskode|salasana|has(?:ł|l)o|heslo|jelsz(?:ó|o)"
     r"|lozinka|geslo"
@@ -15,7 +15,7 @@ PASSWORDS = (
 KEYS = (
     r"(?:(?:api|access|secret|private|account|shared|signing|encryption|master|license|service|client|app|auth"
     r"|deploy|storage"
-    r"|webhook|bot|admin|root|user|db|refresh|session|bearer|instrumentation|subscription|primary|secondary)[_\- ]?)?"
+    r"|webhook|bot|admin|root|user|db|refresh|session|bearer|instrumentation|subscription)[_\- ]?)?"
     r"(?:keys?|secrets?|tokens?|credentials?|authorization|auth|bearer|jwt|pin|sig|signature|session ?id"
     r"|sessionid|cookie)"
     r"|apikey|x-api-key|schl(?:ü|ue)ssel|llave|chave|cl(?:é|e)|chiave|geheim(?:nis)?|sleutel|nyckel|n(?:ø|o)gle"
@@ -25,6 +25,9 @@ MEANS = r"is|was|are|ist|lautet|war|est|es|era|e|é|è|foi|är|er|on|to|=>|:=|[:
 NOT_SECRET = frozenset(
     [
         "public",
+        "ssh",
+        "pgp",
+        "gpg",
         "primary",
         "foreign",
         "partition",

@@ -19,7 +19,10 @@ from turnout_sidecar.guarding.randomness import UUID, is_hash, is_key, is_random
 _WORD = re.compile(r"[A-Za-z0-9_\-.~|$+/=]{16,}")
 _PART = re.compile(r"[A-Za-z0-9_\-.~|$]{16,}")
 _NEAR = Words(
-    r"secrets?\b|tokens?\b|passw|passphrase|credential|\bkeys?\b|api[ _\-]?key|rotate|revoke|\bbearer"
+    r"secrets?\b|tokens?\b|passw|passphrase|credential|commit(?:ted)? (?:a |my |our )?(?:key|secret)"
+    r"|(?:api|access|secret|private|licen[cs]e|encryption|auth"
+    r"|signing|app|account|service|storage|subscription|master|shared|admin|client|deploy|webhook|this|the|my"
+    r"|our|your|new|old) ?[_\-]?keys?\b|keys? is|api[ _\-]?key|rotate|revoke|\bbearer"
     r"|authori[sz]|leaked|compromised"
     r"|geheim|schl(?:ü|ue)ssel|jeton|\bcl(?:é|e)s?\b|chave|llave|\bclave|zugangsdaten|\bpat\b|\bsecret"
     r"|datadog|heroku|algolia|cloudflare|fastly|\bokta|auth0|mixpanel|amplitude|pagerduty|opsgenie|bugsnag"
@@ -39,6 +42,10 @@ _NEAR = Words(
 _NAMES = frozenset(
     [
         "sha",
+        "count",
+        "used",
+        "limit",
+        "usage",
         "hash",
         "digest",
         "commit",
@@ -80,7 +87,8 @@ _NAMES = frozenset(
     ]
 )
 _PREFIXED = re.compile(
-    r"([A-Za-z][A-Za-z0-9]{0,11}(?:[_\-.][a-z0-9]{1,8}){0,3})[_\-.]((?:[A-Za-z0-9]|[_\-](?=[A-Za-z0-9])){20,})"
+    r"([a-z][a-z0-9]{1,11}(?:[_\-.][a-z0-9]{1,8}){0,3}|[A-Z][A-Z0-9]{1,9})[_\-.]([A-Za-z0-9]{20,}"
+    r"|(?:(?<=[A-Za-z]{3}[_\-.])|(?<=[a-z]{2}\d[_\-.]))(?:[A-Za-z0-9]|[_\-](?=[A-Za-z0-9])){20,})"
 )
 _ID_HEADS = (
     "www http req msg call toolu chatcmpl resp run thread file asst cus ch pi evt sub in prod price acct step batch vs "
@@ -88,10 +96,12 @@ _ID_HEADS = (
     "order inv txn tx job task pod node arn id uuid gen ws ses srv app dep deploy i vol ami snap subnet sg eni "
     "vpc rtb igw release v pm seti si ctx ev conv doc tenant customer event request response message upload blob "
     "chunk layer image main vendor runtime polyfills index bundle style styles assets static fig table section page "
-    "slide frame node device serial part sku lot case ticket rgn usr cust pay card ba src re tr po ii il plan"
+    "slide diff frame node device serial part sku lot case ticket rgn usr cust pay card ba src re tr po ii il plan"
 )
 _IDS = frozenset(_ID_HEADS.split())
 _HEX_START = re.compile(r"[0-9a-fA-F]{8}-")
+# a long word between: the key that was spoken of
+_TAKEN = re.compile(r"\S{16}")
 _JOINTS = re.compile(r"[_\-.]")
 _NEXT_TO, _AROUND = 48, 24
 _FEWEST = 20
@@ -155,7 +165,10 @@ def _random(page: Page, word: str, start: int) -> Claim | None:
             and not UUID.fullmatch(prefixed[2])
         ):
             return Claim(7, start, start + len(word), SECRET, "prefixed-key")
-    if UUID.fullmatch(word) or not is_random(word, least=3.0) or not page.near(_NEAR, start, _on_line(page, start)):
+    if UUID.fullmatch(word) or not is_random(word, least=3.0):
+        return None
+    said = page.last(_NEAR, start, _on_line(page, start))
+    if said < 0 or (is_hash(word) and _TAKEN.search(page.text, said, start)):
         return None
     if _named(page, start) or (start and page.text[start - 1] in "/@" and is_hash(word)):
         return None

@@ -241,6 +241,16 @@ password-hash \$argon2(?:id|i|d)\$v=\d+\$m=[0-9]{1,9},t=\d{1,4},p=\d{1,4}\$[A-Za
 jwt ey[JK][A-Za-z0-9_\-]{10,}={0,2}\.ey[JK]?[A-Za-z0-9_\-]{10,}={0,2}\.[A-Za-z0-9_\-]{0,}
 jwe ey[JK][A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{0,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}
 paseto (?:v1|v2|v3|v4)\.(?:local|public)\.[A-Za-z0-9_\-]{40,}(?:\.[A-Za-z0-9_\-]+)?
+riot RGAPI-[0-9a-f\-]{36}
+zuplo zpka_[0-9a-f]{32}_[0-9a-f]{8}
+neon-key npg_[A-Za-z0-9]{12,}
+twitter AAAAAAAAAAAAAAAAAAAAA[A-Za-z0-9%]{30,}
+aws-session (?:FwoGZXIvYXdzE|IQoJb3JpZ2luX2Vj|FQoGZXIvYXdzE)[A-Za-z0-9/+=]{40,}
+nostr nsec1[02-9ac-hj-np-z]{58}
+stellar (?:SA|SB|SC|SD)[A-Z2-7]{54}
+trigger tr_(?:prod|dev|stg)_[A-Za-z0-9]{16,}
+twitch oauth:[a-z0-9]{28,36}
+htpasswd \$apr1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{20,24}
 macaroon MDAx[A-Za-z0-9_\-=]{80,}
 """
 MARKED = r"""
