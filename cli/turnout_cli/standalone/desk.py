@@ -14,7 +14,7 @@ import msgspec
 
 from turnout_cli.standalone.folder import SUFFIXES, Folder, Loaded, read_files
 from turnout_cli.standalone.inputs import inputs_for, served
-from turnout_cli.standalone.verdicts import findings_of
+from turnout_cli.standalone.verdicts import findings_of, notes_of
 from turnout_contract.schema.admission import Admission
 from turnout_contract.snapshot import codec
 from turnout_operator.compile import Defaults, Verdict, compile_namespace
@@ -123,7 +123,7 @@ class Desk:
         self._verdicts = result.verdicts
         lines = [*map(str, loaded.findings), *(str(finding) for finding in findings_of(result.verdicts))]
         lines += [f"nobody may call: {closed}"] if closed is not None else []
-        lines += [f"note: {note}" for note in loaded.notes]
+        lines += [f"note: {note}" for note in (*notes_of(result.verdicts), *loaded.notes)]
         lines += [f"note: namespace {name} is not served; --namespace chooses" for name in others]
         self._tell(tuple(lines))
         values = {name: dict(keys) for name, keys in loaded.secrets.get(self.namespace, {}).items()}

@@ -1,4 +1,4 @@
-"""Verdicts of the compiler as findings: each one that is not True, in a line."""
+"""Verdicts of the compiler in lines: those that are not True as findings, and what those that are True say beyond that as notes."""
 
 from collections.abc import Iterable
 
@@ -15,3 +15,13 @@ def findings_of(verdicts: Iterable[Verdict]) -> list[FolderFinding]:
             if said.status != "True":
                 found.append(FolderFinding("", ref, "", f"{name}={said.status} {said.reason}: {said.message}"))
     return found
+
+
+def notes_of(verdicts: Iterable[Verdict]) -> list[str]:
+    """What is said of objects that are as they should be: which policies guard a route, that a policy checks nothing."""
+    return [
+        f"{verdict.kind}/{verdict.name}: {said.message}"
+        for verdict in verdicts
+        for said in (verdict.accepted, verdict.resolved)
+        if said.status == "True" and said.message
+    ]
