@@ -23,19 +23,31 @@ def repeated(leaves: Sequence[Leaf], page: str, matches: Mapping[int, Sequence[M
     known, seen = _values(leaves, matches)
     again = [value for value in known if page.count(value) > seen[value]]
     found: dict[int, list[Match]] = {}
+    taken: dict[int, list[tuple[int, int]]] = {}
     for value in sorted(again, key=len, reverse=True):
         for index, leaf in enumerate(leaves):
             if leaf.number or value not in leaf.text:
                 continue
-            taken = (*matches.get(index, ()), *found.get(index, ()))
-            more = [
-                known[value]._replace(start=at, end=at + len(value))
-                for at in _places(leaf.text, value)
-                if all(at + len(value) <= one.start or at >= one.end for one in taken if one.action == "Mask")
-            ]
+            if index not in taken:
+                taken[index] = sorted((one.start, one.end) for one in matches.get(index, ()) if one.action == "Mask")
+            more = _free(_places(leaf.text, value), len(value), taken[index])
             if more:
-                found.setdefault(index, []).extend(more)
+                found.setdefault(index, []).extend(known[value]._replace(start=at, end=at + len(value)) for at in more)
+                taken[index] = sorted([*taken[index], *((at, at + len(value)) for at in more)])
     return found
+
+
+def _free(places: Sequence[int], length: int, taken: Sequence[tuple[int, int]]) -> list[int]:
+    """The places where nothing is taken: one pass through both, which are sorted."""
+    free: list[int] = []
+    reach = at = 0
+    for place in places:
+        while at < len(taken) and taken[at][0] < place + length:
+            reach = max(reach, taken[at][1])
+            at += 1
+        if reach <= place:
+            free.append(place)
+    return free
 
 
 def _values(leaves: Sequence[Leaf], matches: Mapping[int, Sequence[Match]]) -> tuple[dict[str, Match], dict[str, int]]:

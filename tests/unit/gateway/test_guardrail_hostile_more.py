@@ -1,5 +1,6 @@
 """Attacks on what puts values back and on what holds answers: faults in the middle, JSON, the cache, detectors beside it."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -316,3 +317,12 @@ async def test_what_fails_to_be_scanned_of_a_question_goes_to_cleared_models_and
     assert reply.status == 503  # nobody is cleared
     assert {one.state for one in telemetry.ended[-1].guard.verdicts} == {"failed"}
     assert EMAIL.encode() not in reply.body
+
+
+async def test_one_value_given_thousands_of_times_costs_no_more_than_as_many_values() -> None:
+    text = f"{EMAIL} 10.20.30.41 " * 8_000 + f"z{EMAIL}z 10.20.30.412"
+    upstream = Echo(lambda _: "ok")
+    async with asyncio.timeout(60), a_gateway(guarded(), upstream=upstream) as gateway:  # minutes where it is quadratic
+        reply = await call(gateway, asked("chat", text))
+    assert reply.status == 200
+    assert EMAIL.encode() not in upstream.raw
