@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.processes import Spawner
-from support.resources import Folder, client, gateway, provider, route, secret
+from support.resources import Folder, client, gateway, provider, resource, route, secret
 from support.turnout import Gateway, Provider, environment, until
 
 
@@ -102,6 +102,33 @@ def test_a_strategy_that_is_not_supported_yet_is_said_and_never_ignored(folder: 
     until("a closed route", lambda: served.ask("ahead", "Hello?").status == 503, 5)
     says(served, "ModelRoute/ahead: Accepted=False Unsupported")
     folder.remove("ahead.yaml")
+
+
+def test_a_guardrail_policy_is_live_and_said_and_so_is_its_edit(
+    folder: Folder, served: Gateway, all_providers: dict[str, Provider]
+) -> None:
+    def left() -> str:
+        served.ask("held", "I am ann.lee@example.org.")
+        return str(all_providers["beta"].calls[-1]["body"])
+
+    policy = {"targetRefs": [{"kind": "ModelRoute", "name": "held"}], "input": {"pii": {"action": "Mask"}}}
+    masking = gateway(maskingKeySecretRef={"name": "mask", "key": "key"})
+    folder.write("mask.yaml", masking, secret("mask", "a-masking-key-of-some-length"))
+    folder.write(
+        "held.yaml", route("held", "beta/small"), resource("GuardrailPolicy", "own", {"mode": "Monitor", **policy})
+    )
+    says(served, "ModelRoute/held: guarded by GuardrailPolicy own (Monitor)")
+    until("the route", lambda: served.ask("held", "Hello?").status == 200, 5)
+    assert "ann.lee@example.org" in left()
+    folder.write(
+        "held.yaml", route("held", "beta/small"), resource("GuardrailPolicy", "own", {"mode": "Enforce", **policy})
+    )
+    until("the enforced policy", lambda: "ann.lee@example.org" not in left(), 5)
+    assert "<EMAIL_" in left()
+    assert "a-masking-key" not in served.log
+    folder.remove("held.yaml")
+    folder.remove("mask.yaml")
+    until("no route any more", lambda: served.ask("held", "Hello?").status == 404, 5)
 
 
 def test_clients_and_their_keys_are_edited_like_all_else(folder: Folder, served: Gateway) -> None:
