@@ -22,7 +22,7 @@ ANY_ID_LATIN = (
     r"|identity)|citizen|passport"
     r"|government id|insurance n|person(?:n?umm|nr|al-nr|nummer)|ausweis|documento|\bssn|\btin\b|\bnin\b"
     r"|national registration"
-    r"|\bnational\b|numero de (?:id|cédula)|cédula|cedula|identifica|identifika|\bid:|\bn\.i\.|fiscal (?:code"
+    r"|\bnational\b|numero de (?:id|cédula)|cédula|cedula|identifica|identifika|\bn\.i\.|fiscal (?:code"
     r"|num)|code fiscal"
     r"|identiteits|tunniste|kennitala|isikukood|asmens kodas|personas kods|os[ob]+n|mati(?:c|č)n|resident"
     r"|\bRG\b|\bCI\b|\bDPI\b|\bnik\b|\bktp\b|\bmy ?kad|my ?number|\bic no|\bnric"
@@ -153,6 +153,7 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
         _rule("co-cc", check.any_number, "cédula|cedula"),
     ),
     "00000000": (
+        _CHILEAN._replace(sure=False),
         _DNI_LATIN,
         _IRD,
         _rule("co-cc", check.any_number, "cédula|cedula|ciudadan"),

@@ -20,7 +20,7 @@ from turnout_sidecar.guarding.secret_words import KEYS, MEANS, NOT_ENDING, NOT_P
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _HOOKS = re.compile(
-    r"(?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/"
+    r"https?://(?:[\w.\-]{0,60}\.)?(?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/"
     r"|webhook\.office\.com/|hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/[\w/]{1,60}/key/"
     r"|hook\.\w{2,4}\.make\.com/"
     r"|logic\.azure\.com(?::443)?/workflows/|chat\.googleapis\.com/v1/spaces/|open\.feishu\.cn/open-apis/bot/v2/hook/"
@@ -46,22 +46,25 @@ _GIVEN_FOREIGN = re.compile(
     r"|είναι)?[ \t]{0,4}[\"'`«「]?(?P<value>[!-~]{6,96})"
 )
 # every branch begins with a letter that a name begins with; what is given must be long enough to be anything
-_ANYTHING = (
-    rf"""{_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z'\-]{{1,16}} ){{0,7}}\\?["'`]?[^\s"'`\\]{{6}}"""
-)
+_ANYTHING = rf"""{_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z'\-]{{1,16}}[:=]? ){{0,7}}\\?["'`]?[^\s"'`\\]{{6}}"""
 _BEGIN = re.compile(rf"(?P<name>{_NAME})", re.IGNORECASE)
 _GIVEN = re.compile(
     rf"""(?P<set>{_SET})(?:(?P<scheme>bearer|basic|token|apikey)[ \t]+)?(?P<quote>\\?["'`]?)(?P<value>[^\s"'`\\]{{6,128}})""",
     re.IGNORECASE,
 )
+# where what is given ends without a quote: signs that a password may hold too end it only before another field
+_ENDED = re.compile(r"[;&](?=\w+=|\Z)|;(?=\w+:)|[<,|]")
 _REST = re.compile(r"""[^\s"'`\\,;&<]{0,4096}""")
 # a cookie or a parameter inside of what is given
-_FIELD = re.compile(r"[A-Za-z_][\w\-]{1,40}=(?=[^=\s]{6})")
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z_\-]{1,40}=(?=[^=\s]{6})")
 _PROSE = re.compile(
-    r"""[ \t]+(?:[\w'/\-]{1,16} ){1,6}(?:is|was|ist|lautet|est|es|è|é|är|er|:|=):? ["'`]?(?P<value>[^\s"'`\\]{6,128})""",
+    r"""[ \t]+(?:(?:[\w'/\-]{1,16} ){1,6}(?:is|was|to|ist|lautet|est|es|è|é|är|er|:|=):?"""
+    r"""|(?:[\w'/\-]{1,16} ){0,4}[\w'/\-]{1,16}[:=])"""
+    r"""[ \t]["'`]?(?P<value>[^\s"'`\\]{6,128})""",
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(rf"(?:{PASSWORDS}|pin\b)", re.IGNORECASE)
+_EXACT = re.compile(rf"(?:{PASSWORDS}|{KEYS})(?:[_\-\])].*|\d*)")
 _BARE = frozenset(("key", "keys"))
 _NO_VALUE = re.compile(r"\d{4}-\d\d-\d\d|[A-Z]{2,4}-[\d\-]+\Z|AWS4-HMAC|A[KS]IAX{4}")
 _LOOSE = ("bearer", "authorization", "token", "api", "key", "secret", "x-api-key", "access", "client", "jwt")
@@ -111,6 +114,7 @@ _AFTER = (
 _DOCUMENT = re.compile(DOCUMENTS, re.IGNORECASE)
 _SAID_AFTER = re.compile(_AFTER, re.IGNORECASE)
 _CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{_AFTER})")
+_COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _BEFORE = re.compile(r"[^\s\"'`,;]{8,64}\Z")
 
 
@@ -135,7 +139,7 @@ def hooks(page: Page) -> Iterator[Claim]:
     if "://" in text and ("hook" in text or "logic.azure" in text or "chat.googleapis" in text or "/robot/" in text):
         for found in _HOOKS.finditer(text):
             if _DIGIT.search(found[1]):
-                yield Claim(1, *found.span(1), SECRET, "webhook")
+                yield Claim(1, *found.span(), SECRET, "webhook")
 
 
 def assigned(page: Page) -> Iterator[Claim]:
@@ -191,7 +195,7 @@ def _value(page: Page, start: int, *, prose: bool) -> Claim | None:
     if begun is None:
         return None
     name, end = begun[0].lower(), begun.end()
-    if not name.startswith(_ANYWHERE) and start and text[start - 1].isalpha() and text[start].islower():
+    if not name.startswith(_ANYWHERE) and not _alone(text, name, start):
         return None
     if _harmless(text, name, start):
         return None
@@ -205,10 +209,17 @@ def _value(page: Page, start: int, *, prose: bool) -> Claim | None:
     if said is None:
         return None
     value = _trimmed(said["value"], quoted=False)
-    good = _strong(value) if password else _keylike(value)
-    if len(value) < _FEWEST or not good or _REFERENCE.match(value):
+    good = _strong(value) if password else _keylike(value) and not (is_hash(value) or _COUNTED.search(said[0]))
+    if len(value) < _FEWEST or not good or _REFERENCE.match(value) or _NO_VALUE.match(value):
         return None
     return _claimed(page, said.start("value"), value)
+
+
+def _alone(text: str, name: str, start: int) -> bool:
+    """Whether a short name is no part of another word."""
+    if start and text[start - 1].isalpha() and text[start].islower():
+        return False
+    return _EXACT.fullmatch(name) is not None
 
 
 def _harmless(text: str, name: str, start: int) -> bool:
@@ -266,10 +277,9 @@ def _keylike(value: str) -> bool:
 def _trimmed(value: str, *, quoted: bool) -> str:
     if quoted:
         return value
-    for mark in (";", "&", "</", "<", ",", "|"):
-        at = value.find(mark)
-        if at > 5:  # noqa: PLR2004 - a password may begin with one
-            value = value[:at]
+    ended = _ENDED.search(value, _FEWEST)
+    if ended:
+        value = value[: ended.start()]
     return value.rstrip(",.;:)]}>»」")
 
 

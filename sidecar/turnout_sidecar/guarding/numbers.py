@@ -56,7 +56,7 @@ _CLOSE, _NUMBER = 16, 5  # so near a word belongs to the number; so many digits 
 _DIGITS = re.compile(r"\d")
 _AFTER = re.compile(r" ?\(([^\W\d][\w .\-]{1,24})\)")
 _FEW = 3  # so many rules cost less than the look for words that could mean one of them
-_SPACES = str.maketrans(dict.fromkeys("\"'_([{=/-", " "))
+_SPACES = str.maketrans(dict.fromkeys("\"'_([{=/-<>", " "))
 _NOT_ID = frozenset(
     [
         "ticket",

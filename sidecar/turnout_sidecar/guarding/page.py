@@ -9,6 +9,7 @@ as standing alone. Words of other scripts are looked for in the text itself, and
 """
 
 import re
+import unicodedata
 from bisect import bisect_right
 
 import re2
@@ -31,7 +32,7 @@ _SHAPES = bytes.maketrans(
     ),
 )
 # letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
-_SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\uabff\uf900-\ufaff\ufb1d-\ufdff]")
+_SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf900-\ufaff\ufb1d-\ufdff]")
 WINDOW = 64
 _NUMBER = 5  # so many digits are a number of their own
 _JOINED_BY = re.compile(r"(?:\bor|\band|\boder|\bund|\bou|\by|\bo|\be|\bet|\bили|\bи) ?\Z")
@@ -51,7 +52,8 @@ class Words:
     def __init__(self, latin: str, other: str = "") -> None:
         self._latin = linear(f"(?i)(?:{latin})") if latin else None
         # both cases are listed, since a pattern that ignores case is searched for far more slowly
-        words = [word for word in other.split("|") if word]
+        plain = "".join(char for char in other if unicodedata.category(char) != "Mn")  # as texts are normalised
+        words = [word for word in plain.split("|") if word]
         words += [word[0].upper() + word[1:] for word in words if word[0].upper() != word[0]]
         self._other = re.compile("|".join(words)) if words else None
 

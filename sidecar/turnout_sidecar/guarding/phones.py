@@ -36,7 +36,8 @@ SAID = Words(
     r"phone|\bcall(?:s|ing|back)?\b|\btel\b|\btel\.|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|\bsms\b"
     r"|\btext (?:me|us)"
     r"|messages? to|registered"
-    r"|telef|t(?:é|e)l(?:é|e)ph|\bt(?:é|e)l\b|teléf|teleph|\bhandy|rufnummer|durchwahl|joignable|portable|m(?:ó"
+    r"|telef|t(?:é|e)l(?:é|e)ph|\bt(?:é|e)l\b|teléf|teleph|\bhandy|rufnummer|durchwahl|ruf(?:e|t)? mich|r(?:ü"
+    r"|u)ckruf|ll(?:á|a)m|chiama|joignable|portable|m(?:ó"
     r"|o)vil|celular|\bllam"
     r"|numero di tel|cellulare|puhelin|\btlf|\bgsm\b|contact (?:n|us|at|is|me)|\bcontact:|(?:can|to|please"
     r"|or) text\b|\bdial\b|\bring (?:me|us)|reach (?:me"
@@ -49,14 +50,19 @@ SAID = Words(
     r"|u)mero|il mio numero|meu n(?:ú|u)mero|chiam|ligar|ligue|telem(?:ó|o)vel|bellen|\bbel\b|mobiel|ringa"
     r"|mobilnummer|nummer (?:är|er"
     r"|ist)|zadzwo|telefon"
-    r"|kom(?:ó|o)rk|volej|zavol|h(?:í|i)vj|sun(?:ă|a)|nazov|pozov|ara(?:y|d)|cep\b|hubungi|nomor|callback"
+    r"|kom(?:ó|o)rk|volej|zavol|h(?:í|i)vj|sun(?:ă|a)|nazov|pozov|ara(?:y|d)|cep tel|hubungi|nomor|callback"
     r"|contacto|s(?:í|i)mi",
     r"电话|電話|手机|手機|联系|телефон|моб|звон|тел\.|τηλ|κινητ|전화|휴대폰|연락처|携帯|هاتف|جوال|اتصل|טלפון"
     r"|נייד|โทร|फ़ोन|मोबाइल|điện thoại",
 )
+_LAST_GROUP = re.compile(rb"[ .\-]0{1,5}\Z")
 _EXT_WORD = re.compile(r",? ?;?(?:x|ext\.?|extn\.?|ext=|extension|durchwahl|poste|#) ?\d{1,6}(?!\w)", re.IGNORECASE)
 _NOT_PHONE = frozenset(
     [
+        "cep",
+        "ean",
+        "gtin",
+        "upc",
         "isbn",
         "issn",
         "version",
@@ -99,6 +105,7 @@ _NOT_PHONE = frozenset(
 )
 # decimals, digital object identifiers and ISBNs are no phones, whatever is said before
 _NOT_LOOSE = re.compile(r"\d{1,6}\.\d{5,}|10\.\d{4,9}/|97[89][- ]?\d")
+_CHECKED = frozenset(("phone-national", "phone-00"))
 _MONEY = ("$", "€", "£")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
 _FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
@@ -113,7 +120,13 @@ def sure_phones(shape: bytes, at: int) -> Iterator[tuple[str, int]]:
     for rule, pattern in _BEGUN[shape[at]]:
         found = pattern.match(shape, at)
         if found:
-            yield rule, found.end()
+            end = found.end()
+            yield rule, end
+            if shape[end : end + 1] == b"a":
+                # what is a number and a unit behind it ('35s') is no part of it
+                shorter = _LAST_GROUP.search(shape, at, end)
+                if shorter:
+                    yield rule, shorter.start()
 
 
 def loose_phones(shape: bytes, at: int) -> Iterator[int]:
@@ -127,6 +140,8 @@ def loose_phones(shape: bytes, at: int) -> Iterator[int]:
 
 def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if its digits can be one."""
+    if rule in _CHECKED and last_word(page.before(at, 24)) in _NOT_PHONE:
+        return None
     return _claim(page, at, end, rule) if _plausible(page, rule, at, end) else None
 
 

@@ -101,7 +101,7 @@ _ID_HEADS = (
 _IDS = frozenset(_ID_HEADS.split())
 _HEX_START = re.compile(r"[0-9a-fA-F]{8}-")
 # a long word between: the key that was spoken of
-_TAKEN = re.compile(r"\S{16}")
+_TAKEN = re.compile(r"(?=\S*\d)[^\s:=\"']{14}")
 _JOINTS = re.compile(r"[_\-.]")
 _NEXT_TO, _AROUND = 48, 24
 _FEWEST = 20
@@ -168,7 +168,7 @@ def _random(page: Page, word: str, start: int) -> Claim | None:
     if UUID.fullmatch(word) or not is_random(word, least=3.0):
         return None
     said = page.last(_NEAR, start, _on_line(page, start))
-    if said < 0 or (is_hash(word) and _TAKEN.search(page.text, said, start)):
+    if said < 0 or _TAKEN.search(page.text, max(0, start - _NEXT_TO), start):
         return None
     if _named(page, start) or (start and page.text[start - 1] in "/@" and is_hash(word)):
         return None

@@ -7,7 +7,7 @@ below; what follows a key is no letter or digit, which the loader sees to.
 """
 
 RULES = r"""
-aws-key-id (?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA|AGPA|AIPA|ANPA|ANVA|APKA|ASCA)[A-Z0-9]{16}
+aws-key-id (?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA|AGPA|AIPA|ANPA|ANVA|APKA|ASCA)(?!XXXX)[A-Z0-9]{16}
 aws-bedrock ABSK[A-Za-z0-9+/]{60,}={0,2}
 aws-bedrock bedrock-api-key-[A-Za-z0-9+/=]{40,}
 anthropic sk-ant-[A-Za-z0-9_\-]{20,}
@@ -241,6 +241,7 @@ password-hash \$argon2(?:id|i|d)\$v=\d+\$m=[0-9]{1,9},t=\d{1,4},p=\d{1,4}\$[A-Za
 jwt ey[JK][A-Za-z0-9_\-]{10,}={0,2}\.ey[JK]?[A-Za-z0-9_\-]{10,}={0,2}\.[A-Za-z0-9_\-]{0,}
 jwe ey[JK][A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{0,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}
 paseto (?:v1|v2|v3|v4)\.(?:local|public)\.[A-Za-z0-9_\-]{40,}(?:\.[A-Za-z0-9_\-]+)?
+asana (?:1|2)/\d{10,20}(?:/\d{10,20})?:[0-9a-f]{32}
 riot RGAPI-[0-9a-f\-]{36}
 zuplo zpka_[0-9a-f]{32}_[0-9a-f]{8}
 neon-key npg_[A-Za-z0-9]{12,}
@@ -264,6 +265,7 @@ AAAAAC 52 azure-devops [A-Za-z0-9]{52}AAAAAC[A-Za-z0-9]{4,26}
 AzSe 42 azure-search [A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}
 AzCa 33 azure-redis [A-Za-z0-9]{33}AzCa[A-P][A-Za-z0-9]{5}=
 ACDb 76 azure-cosmos [A-Za-z0-9+/]{76}ACDb[A-Za-z0-9+/]{6}==
+AZDO 76-80 azure-devops [A-Za-z0-9]{76,80}AZDO[A-Za-z0-9]{4}
 _mmk 36 maxmind [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
 | 13-17 facebook-app \d{13,17}\|[A-Za-z0-9_\-]{27}
 """

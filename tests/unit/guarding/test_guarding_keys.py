@@ -128,7 +128,7 @@ ASSIGNED = [
     ("use {} as the password", "Zr8vK1pQ!x"),
     ("datadog {}", HEX[:32]),
     ("Set-Cookie: session_id={}; Path=/", TAIL[:32]),
-    ("https://hooks.slack.com/services/{}", "T01AB2CD3/B04EF5GH6/" + TAIL[:24]),
+    ("posts to {} daily", "https://hooks.slack.com/services/T01AB2CD3/B04EF5GH6/" + TAIL[:24]),
 ]
 HARMLESS = [
     "max_tokens: 4096, prompt_tokens=128000",
