@@ -4,8 +4,8 @@ What gives a password away is often the word before it. When the model repeats t
 and it comes back in the history of the next turn with nothing beside it that a detector could go by: it would leave in clear, and
 a signed thought that holds it would not be what its provider has signed. So what is known to be a value is looked for as it is.
 
-Rules: whole words only; what is short, or an ordinary word, or was found by a pattern of one's own is not looked for; long numbers
-of JSON are no text; what a detector has found already stays as it is.
+Rules: whole words only; what is short, or an ordinary word, or is found by its own form wherever it stands is not looked for; long
+numbers of JSON are no text; what a detector has found already stays as it is; the work for one call is bounded.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,15 @@ from turnout_sidecar.bodies.leaves import Leaf
 from turnout_sidecar.inspection.matches import Match
 
 SHORTEST = 6
-MOST = 2_000
-"""Values of one call that are looked for again; the rest are found as detectors find them."""
+MOST_CHARACTERS = 30_000_000
+"""Characters that are gone through for one call; with more values than that, the rest are found as detectors find them."""
+_BY_FORM = frozenset({"Email", "CreditCard", "IBAN", "IPAddress", "MACAddress", "CryptoWallet"})
+"""What needs no words around it to be found; a telephone number with its country needs none either."""
 
 
 def repeated(leaves: Sequence[Leaf], page: str, matches: Mapping[int, Sequence[Match]]) -> dict[int, list[Match]]:
     """The matches that are missing, by the leaf that they stand in."""
-    known, seen = _values(leaves, matches)
+    known, seen = _values(leaves, matches, most=MOST_CHARACTERS // (len(page) or 1))
     again = [value for value in known if page.count(value) > seen[value]]
     found: dict[int, list[Match]] = {}
     taken: dict[int, list[tuple[int, int]]] = {}
@@ -50,18 +52,22 @@ def _free(places: Sequence[int], length: int, taken: Sequence[tuple[int, int]]) 
     return free
 
 
-def _values(leaves: Sequence[Leaf], matches: Mapping[int, Sequence[Match]]) -> tuple[dict[str, Match], dict[str, int]]:
+def _values(
+    leaves: Sequence[Leaf], matches: Mapping[int, Sequence[Match]], *, most: int
+) -> tuple[dict[str, Match], dict[str, int]]:
     known: dict[str, Match] = {}
     seen: dict[str, int] = {}
     for index, found in matches.items():
         text = leaves[index].text
         for match in found:
-            if match.action != "Mask" or match.check == "deny" or match.end - match.start < SHORTEST:
+            if match.entity in _BY_FORM or match.action != "Mask" or match.check == "deny":
+                continue
+            if match.end - match.start < SHORTEST:
                 continue
             value = text[match.start : match.end]
             if value in seen:
                 seen[value] += 1
-            elif len(known) < MOST and not value.isalpha():
+            elif len(known) < most and not value.isalpha() and not value.startswith("+"):
                 known[value] = match
                 seen[value] = 1
     return known, seen

@@ -192,3 +192,14 @@ async def test_reported_19_and_comes_back_in_its_disguise(way: Way) -> None:
         reply = await way.say(gateway, text)
     assert left(echo, tuple(EVASIONS.values())) == []
     assert way.heard(reply).text == text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_reported_11_variables_of_a_prompt_that_the_provider_keeps_are_looked_at(stream: bool) -> None:
+    way, echo = Way("responses", "responses", stream), Echo(lambda _: "Fine.")
+    prompt = {"id": "pmpt_68a1b2c3d4e5f60718293a4b5c6d7e8f", "variables": {"claim": TEXT, EMAIL: "who"}}
+    async with a_gateway(through(way), upstream=echo) as gateway:
+        reply = await way.ask(gateway, {"model": "assistant", "prompt": prompt})
+    assert reply.status == 200, reply.body
+    assert left(echo) == []
+    assert echo.sent[0]["prompt"]["id"] == prompt["id"]
