@@ -26,6 +26,8 @@ from turnout_sidecar.runtime import Runtime
 _LOG = logging.getLogger("turnout.guardrails")
 _TEXTS = (".content", ".text", ".output_text")
 """Where what a model says stands, other than code and the input of free-form tools."""
+_KEPT = frozenset({"previous_response_id", "conversation"})
+"""Members of a call that goes on where its provider knows more of the conversation than it says."""
 _ANSWERS = "chat"
 """The operation that has an answer in words."""
 
@@ -55,7 +57,7 @@ class GuardInput:
         exchange.masks = question.masks
         response = await proceed(exchange)
         tell_answer(exchange, response)  # before values are put back
-        if question.masks.table.live and exchange.endpoint.operation == _ANSWERS:
+        if exchange.endpoint.operation == _ANSWERS and _may_hold(exchange, question.masks):
             await self._restore(exchange, question.masks, response)
         return response
 
@@ -83,6 +85,11 @@ class GuardInput:
             except Exception as error:  # noqa: BLE001  boundary: restoring fails open, the placeholders stay
                 _LOG.warning("the answer of call %s is not restored: %s", exchange.id, place(error))
             _counted(exchange, table)
+
+
+def _may_hold(exchange: Exchange, masks: Masks) -> bool:
+    """Whether the answer may hold placeholders: this call's, those it named, or those of turns that its provider keeps."""
+    return bool(masks.table.live or masks.asked) or not _KEPT.isdisjoint(exchange.body)
 
 
 def _asks_json(exchange: Exchange) -> bool:

@@ -134,6 +134,29 @@ async def test_reported_03_also_where_a_caller_was_left_with_the_placeholder_its
     assert way.heard(reply).text == f"Not {name}?"  # as it was typed
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_reported_03_where_the_provider_keeps_the_turns_an_outcome_keeps_the_names(stream: bool) -> None:
+    way, telemetry = Way("responses", "responses", stream), FakeTelemetry()
+    known: list[str] = []
+
+    def say(body: dict[str, Any]) -> str:
+        known.extend(holders(sent_texts(body)))
+        return f"It is {known[0]}."
+
+    clients = (a_client("claims", team="claims", trust=("Outcome",)),)
+    snapshot = through(way, gateway=snap.Gateway(clients=clients, masking_key=KEYED))
+    async with a_gateway(snapshot, upstream=Echo(say), telemetry=telemetry, secrets=FakeSecrets(SECRETS)) as gateway:
+        said = []
+        for text in (f"I am {EMAIL}.", f"Did I say {EMAIL}?", "Who am I?"):
+            body = asked("responses", text, previous_response_id="resp_68a1b2c3d4e5f60718293a4b5c6d7e8f")
+            headers = {"authorization": "Bearer key-of-claims", "x-turnout-outcome-id": "claim-42"}
+            said.append(way.heard(await way.ask(gateway, body, **headers)).text)
+        await until(lambda: len(telemetry.ended) == 3)
+    assert said == [f"It is {EMAIL}.", f"It is {EMAIL}.", f"It is {known[0]}."]
+    assert len(set(known)) == 1
+    assert [one.guard.unresolved for one in telemetry.ended] == [0, 0, 1]
+
+
 @every_whole
 async def test_reported_04_calls_at_the_same_time_have_nothing_of_each_other(way: Way) -> None:
     both = [Way(way.asked, way.spoken, stream) for stream in (False, True)]
