@@ -10,7 +10,8 @@ import re
 
 from turnout_sidecar.guarding.checksums import base58check, bech32, mod97
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.page import Page, Words
+from turnout_sidecar.guarding.page import Page
+from turnout_sidecar.guarding.words import Words
 
 _REGISTRY = (
     "AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 DE:22 DJ:27 "

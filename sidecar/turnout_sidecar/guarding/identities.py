@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from turnout_sidecar.guarding import id_checks as check
 from turnout_sidecar.guarding import id_checks_east as east
-from turnout_sidecar.guarding.page import Words
+from turnout_sidecar.guarding.words import Words
 
 ANY_ID_LATIN = (
     r"national (?:id|number|identi|insurance)|identity|identification|identifiant|identit|identidad"
@@ -24,7 +24,7 @@ ANY_ID_LATIN = (
     r"|national registration"
     r"|\bnational\b|numero de (?:id|cédula)|cédula|cedula|identifica|identifika|\bn\.i\.|fiscal (?:code"
     r"|num)|code fiscal"
-    r"|identiteits|tunniste|kennitala|isikukood|asmens kodas|personas kods|os[ob]+n|mati(?:c|č)n|resident"
+    r"|identiteits|tunniste|kennitala|isikukood|asmens kodas|personas kods|osobn|mati(?:c|č)n|resident"
     r"|\bRG\b|\bCI\b|\bDPI\b|\bnik\b|\bktp\b|\bmy ?kad|my ?number|\bic no|\bnric"
 )
 ANY_ID_OTHER = (
@@ -314,4 +314,6 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
 }
 _OWN_WORDS = sorted({word for rules in BY_SHAPE.values() for rule in rules for word in rule.words})
 # any word at all that could give a number the meaning of an id: where there is none, only numbers that need none are checked
-HINTS = Words(ANY_ID_LATIN + "|" + "|".join(re.escape(word.strip()) for word in _OWN_WORDS), ANY_ID_OTHER)
+HINTS = Words(
+    ANY_ID_LATIN + "|" + "|".join(re.escape(word.strip()).replace("\\ ", " ") for word in _OWN_WORDS), ANY_ID_OTHER
+)

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 
 from turnout_sidecar.guarding.findings import SECRET, Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
-from turnout_sidecar.guarding.page import Page, Words, linear
+from turnout_sidecar.guarding.page import Page, linear
 from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_random, is_wordy
 from turnout_sidecar.guarding.secret_words import KEYS, MEANS, NOT_ENDING, NOT_PART, NOT_SECRET, PASSWORDS
+from turnout_sidecar.guarding.words import Words
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -168,7 +169,7 @@ def assigned(page: Page) -> Iterator[Claim]:
 
 def _assigned_abroad(page: Page) -> Iterator[Claim]:
     """The same for names in other scripts."""
-    for end in page.ends(_FOREIGN):
+    for end in _FOREIGN.ends(page.text):
         given = _GIVEN_FOREIGN.match(page.text, end)
         value = _trimmed(given["value"], quoted=False) if given else ""
         if given and len(value) >= _FEWEST and not _REFERENCE.match(value) and (_DIGIT.search(value) or _strong(value)):

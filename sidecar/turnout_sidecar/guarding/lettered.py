@@ -15,7 +15,8 @@ from turnout_sidecar.guarding.accounts import iban_at
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.identities import BY_SHAPE, Identity
 from turnout_sidecar.guarding.numbers import identity_claim
-from turnout_sidecar.guarding.page import LATIN, Page, Words
+from turnout_sidecar.guarding.page import LATIN, Page
+from turnout_sidecar.guarding.words import Words
 
 _BY_SHAPE: dict[bytes, tuple[Identity, ...]] = {
     shape.encode(): rules for shape, rules in BY_SHAPE.items() if shape[0] == "a"
@@ -68,7 +69,7 @@ def lettered(page: Page) -> Iterator[Claim]:
             taken = claim.end
             yield claim
     if page.foreign:
-        for end in page.ends(_FOREIGN_DOCUMENTS):
+        for end in _FOREIGN_DOCUMENTS.ends(page.text):
             claim = document(page, end)
             if claim:
                 yield claim

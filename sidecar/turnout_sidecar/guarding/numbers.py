@@ -17,8 +17,9 @@ from typing import NamedTuple
 from turnout_sidecar.guarding.checksums import luhn
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, HINTS, SSN, Identity
-from turnout_sidecar.guarding.page import Page, Words, alone, last_word
+from turnout_sidecar.guarding.page import Page, alone, last_word
 from turnout_sidecar.guarding.phones import loose_phones, phone_after_word, sure_phone, sure_phones
+from turnout_sidecar.guarding.words import Words
 
 _RUN = re.compile(rb"[0+(][0 .()\-/\n+\t_]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
 _STARTS = re.compile(rb"(?<![0a])(?:[+(]+0|00|0[ .\-/]0?[0(]|0\.0{1,3}\.0)")

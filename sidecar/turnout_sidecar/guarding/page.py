@@ -9,10 +9,10 @@ as standing alone. Words of other scripts are looked for in the text itself, and
 """
 
 import re
-import unicodedata
-from bisect import bisect_right
 
 import re2
+
+from turnout_sidecar.guarding.words import Before, Words, before
 
 LATIN = re2.Options()
 LATIN.encoding = re2.Options.Encoding.LATIN1
@@ -36,7 +36,6 @@ _SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf9
 WINDOW = 64
 _NUMBER = 5  # so many digits are a number of their own
 _JOINED_BY = re.compile(r"(?:\bor|\band|\boder|\bund|\bou|\by|\bo|\be|\bet|\bили|\bи) ?\Z")
-_PATIENCE, _LONGEST = 24, 24
 
 
 def linear(pattern: str) -> "re2._Regexp":
@@ -44,31 +43,10 @@ def linear(pattern: str) -> "re2._Regexp":
     return re2.compile("".join(char if char < "\u0100" else r"\?" for char in pattern).encode("latin-1"), LATIN)
 
 
-class Words:
-    """Words that give what stands after them a meaning: a pattern of RE2, and beginnings in other scripts split by |."""
-
-    __slots__ = ("_latin", "_other")
-
-    def __init__(self, latin: str, other: str = "") -> None:
-        self._latin = linear(f"(?i)(?:{latin})") if latin else None
-        # both cases are listed, since a pattern that ignores case is searched for far more slowly
-        plain = "".join(char for char in other if unicodedata.category(char) != "Mn")  # as texts are normalised
-        words = [word for word in plain.split("|") if word]
-        words += [word[0].upper() + word[1:] for word in words if word[0].upper() != word[0]]
-        self._other = re.compile("|".join(words)) if words else None
-
-    def ends(self, page: "Page", start: int, end: int) -> list[int]:
-        """Where such words end in a stretch, in order."""
-        ends = [found.end() for found in self._latin.finditer(page.raw, start, end)] if self._latin else []
-        if page.foreign and self._other is not None:
-            ends = sorted(ends + [found.end() for found in self._other.finditer(page.text, start, end)])
-        return ends
-
-
 class Page:
     """One text under scan."""
 
-    __slots__ = ("_asked", "_ends", "foreign", "raw", "shape", "text")
+    __slots__ = ("_said", "foreign", "raw", "shape", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -79,19 +57,11 @@ class Page:
             self.raw = text.encode("latin-1", "replace")
             self.foreign = _SCRIPTS.search(text) is not None
         self.shape = self.raw.translate(_SHAPES)
-        self._ends: dict[Words, list[int]] = {}
-        self._asked: dict[Words, int] = {}
+        self._said: tuple[int, Before] | None = None
 
     def alone(self, start: int, end: int) -> bool:
         """Whether no letter, digit or joining sign goes on at either side."""
         return alone(self.shape, start, end)
-
-    def ends(self, words: Words) -> list[int]:
-        """Where such words end, in order; asked of the text once."""
-        ends = self._ends.get(words)
-        if ends is None:
-            ends = self._ends[words] = words.ends(self, 0, len(self.raw))
-        return ends
 
     def near(self, words: Words, start: int, window: int = WINDOW) -> bool:
         """Whether one of the words ends in the characters before a place."""
@@ -106,20 +76,11 @@ class Page:
 
     def last(self, words: Words, start: int, window: int = WINDOW) -> int:
         """Where the last of the words ends in the characters before a place, or -1."""
-        ends = self._ends.get(words)
-        if ends is None:
-            asked = self._asked.get(words, 0)
-            if asked < _PATIENCE:
-                # a look around costs less than one through the whole text, as long as there are few
-                self._asked[words] = asked + 1
-                low = start - window
-                found = words.ends(self, max(0, low - _LONGEST), start + 1)
-                return next((end for end in reversed(found) if low < end <= start), -1) if found else -1
-            ends = self.ends(words)
-        if not ends:
-            return -1
-        index = bisect_right(ends, start)
-        return ends[index - 1] if index > 0 and ends[index - 1] > start - window else -1
+        said = self._said
+        if said is None or said[0] != start:
+            said = self._said = (start, before(self.text, start, WINDOW))
+        end = words.last(said[1], self.text, foreign=self.foreign)
+        return end if end > start - window else -1
 
     def before(self, start: int, window: int = WINDOW) -> str:
         """The characters before a place in lower case, on one line; a space where the text begins."""

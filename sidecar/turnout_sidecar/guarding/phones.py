@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import phonenumbers
 
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.page import Page, Words, last_word
+from turnout_sidecar.guarding.page import Page, last_word
+from turnout_sidecar.guarding.words import Words
 
 _SURE = (
     ("phone-international", re.compile(rb"\+0(?:[ .\-/]?[ (]?\(?0\)?){6,14}(?!0)")),

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 from turnout_sidecar.guarding.accounts import like_wallet, wallet
 from turnout_sidecar.guarding.findings import SECRET, Claim
-from turnout_sidecar.guarding.page import Page, Words, last_word
+from turnout_sidecar.guarding.page import Page, last_word
 from turnout_sidecar.guarding.randomness import UUID, is_hash, is_key, is_random
+from turnout_sidecar.guarding.words import Words
 
 _WORD = re.compile(r"[A-Za-z0-9_\-.~|$+/=]{16,}")
 _PART = re.compile(r"[A-Za-z0-9_\-.~|$]{16,}")
@@ -31,7 +32,7 @@ _NEAR = Words(
     r"|moralis|quicknode"
     r"|coinbase|binance|kraken|bitfinex|kucoin|adyen|worldpay|klarna|cohere|mistral|together\.?ai|stability"
     r"|assemblyai|deepgram"
-    r"|elevenlabs|wandb|weights ?& ?biases|azure|snowflake|looker|jfrog|artifactory|sonatype|travis|circleci"
+    r"|elevenlabs|wandb|azure|snowflake|looker|jfrog|artifactory|sonatype|travis|circleci"
     r"|jenkins|teamcity"
     r"|twitter|linkedin|facebook|instagram|tiktok|yelp|finnhub|polygon\.io|alphavantage|openweather|twitch"
     r"|spotify|trello|asana"
