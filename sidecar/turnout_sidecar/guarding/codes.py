@@ -14,12 +14,13 @@ from turnout_sidecar.guarding.findings import SECRET, Claim
 from turnout_sidecar.guarding.page import Page
 
 _LISTS = (
-    r"(?:recovery|backup|back-up|rescue|scratch|bypass|2fa|mfa) (?:codes?|keys?)"
+    r"(?:recovery|backup|back-up|rescue|scratch|bypass) (?:codes?|keys?)|(?:2fa|mfa) codes?"
     r"|(?:wiederherstellungs|ersatz|backup|notfall)(?:codes?|schl(?:ü|ue)ssel)"
     r"|codes? de (?:secours|r(?:é|e)cup(?:é|e)ration|respaldo|recuperaci(?:ó|o)n)|codici di (?:recupero|backup)"
 )
 _ONCE = (
-    r"\botp\b|one[- ]time (?:code|password|passcode|pin)|(?:verification|security|login|sign-in|authentication|confirmation) code"
+    r"\botp\b|one[- ]time (?:code|password|passcode|pin)"
+    r"|(?:verification|security|login|sign-in|authentication|confirmation) code"
     r"|(?:best(?:ä|ae)tigungs|einmal|sicherheits)code|code de (?:v(?:é|e)rification|confirmation|s(?:é|e)curit(?:é|e))"
     r"|c(?:ó|o)digo de (?:verificaci(?:ó|o)n|verifica(?:ç|c)(?:ã|a)o|seguridad|seguran(?:ç|c)a)|codice (?:di verifica|otp)"
     r"|verificatiecode|verifieringskod|kod weryfikacyjny"
@@ -29,16 +30,23 @@ _PIN = r"\b(?:pin|puk)\b(?:[- ](?:code|number|nummer)\b)?|\bcode pin\b|geheimzah
 _SEEDS = r"(?:seed|recovery|mnemonic|backup|secret) phrase|\bmnemonic\b|seed words|wallet seed"
 _TOTP = r"\btotp (?:secret|key|seed)|(?:2fa|mfa|authenticator|two-factor) (?:setup )?(?:key|secret|seed)|\bsetup key"
 _LICENCES = (
-    r"(?:licen[cs]e|product|activation|serial|registration|windows) key|lizenzschl(?:ü|ue)ssel|aktivierungsschl(?:ü|ue)ssel"
+    r"\blicen[cs]e\b(?: key)?|(?:product|activation|serial|registration|windows) key"
+    r"|(?:lizenz|aktivierungs|produkt)schl(?:ü|ue)ssel"
     r"|cl(?:é|e) de (?:licence|produit)|clave de (?:producto|licencia)"
 )
-_FIELD = r"(?:password|passwort|passwd|pwd|passphrase|kennwort|secret|api[_ -]?key|access[_ -]?key|mot de passe|contrase(?:ñ|n)a|senha)"
+_FIELD = (
+    r"(?:password|passwort|passwd|pwd|passphrase|kennwort|secret|api[_ -]?key|access[_ -]?key"
+    r"|mot de passe|contrase(?:ñ|n)a|senha)"
+)
 _COLUMN = rf"""[,;|\t] ?"?{_FIELD}"? ?[,;|\t\n]"""
 CODES = f"(?:{_COLUMN}|{_SEEDS}|{_LISTS}|{_TOTP}|{_ONCE}|{_CARD}|{_PIN}|{_LICENCES})"
 """Cue words, for a search that knows no upper case."""
 
 _STRETCH = 256
-_MEANS = r"""["'\])]{0,2}(?:[ \t]?\([^()\n]{1,24}\))?[ \t]{0,2}(?:(?:[:=]|:=|=>|-|is|are|was|ist|lautet|sind|est|sont|es|son|è|é|är|to)[ \t]{0,4}){1,2}\n?"""
+_MEANS = (
+    r"""["'\])]{0,2}(?:[ \t]?\([^()\n]{1,24}\))?[ \t]{0,2}"""
+    r"(?:(?:[:=]|:=|=>|-|(?:lautet|sind|sont|are|was|ist|est|son|is|es|är|to|è|é)(?![a-z]))[ \t]{0,4}){1,2}\n?"
+)
 _LEAD = r"""[ \t"'`*]{0,3}"""
 _GROUPS = r"[A-Za-z0-9]{4,10}(?:-[A-Za-z0-9]{4,10}){1,8}"
 _CODE = re.compile(rf"(?:{_GROUPS}|\d{{4}} \d{{4}}|[A-Za-z0-9]{{8,16}})(?![\w-])")
@@ -54,10 +62,13 @@ _LICENCE = re.compile(r"[A-Z0-9]{4,7}(?:-[A-Z0-9]{4,7}){2,7}(?![\w-])")
 _GIVEN = re.compile(_MEANS + _LEAD, re.IGNORECASE)
 _BESIDE = re.compile(r"""[ \t]{1,2}["'`]?""")
 _HAS_DIGIT = re.compile(r"\d")
+_SIGN = re.compile(r"[^\w\-./]")
+_HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _HAS_LETTER = re.compile(r"[A-Za-z]")
 _STANDIN = re.compile(
     r"[<\[({$%*•]|x{4}|(?:none|null|n/a|true|false|hidden|redacted|changeme|your|string|text|varchar)", re.IGNORECASE
 )
+_HEAD = re.compile(r"""[^\W\d][^\W\d \-]*[\w \-"'./,;|\t]*\r?|\|[^\d\n]*|"[^\d\n]*""")
 _RULER = re.compile(r"[ \t|:\-]+")
 _FEWEST, _MOST = 6, 128
 _KINDS = tuple(
@@ -129,19 +140,25 @@ def _cells(text: str, start: int, limit: int) -> Iterator[Claim]:
     """The cells below a head of a table that says they are secret."""
     mark = text[start]
     line = text.rfind("\n", max(0, start - _STRETCH), start) + 1
-    column = text.count(mark, line, start + 1)
-    at = text.find("\n", start + 1, limit)
+    head = text.find("\n", start + 1, limit)
+    if head < 0 or not _HEAD.fullmatch(text, line, head):
+        return
+    column, width = text.count(mark, line, start + 1), text.count(mark, line, head)
+    at, ruled = head, mark != "|"
     while 0 <= at < limit - 1:
         stop = text.find("\n", at + 1, limit)
         stop = stop if stop >= 0 else limit
         row = text[at + 1 : stop]
-        cells = row.split(mark)
-        if len(cells) <= column:
+        if _RULER.fullmatch(row):
+            ruled = True
+        elif not ruled or row.count(mark) != width:
             return
-        cell = cells[column].strip(" \t\"'`\r")
-        if _is_secret(cell) and not _RULER.fullmatch(row):
-            place = at + 1 + sum(len(other) + 1 for other in cells[:column]) + cells[column].index(cell)
-            yield Claim(7, place, place + len(cell), SECRET, "code-column")
+        else:
+            cells = row.split(mark)
+            cell = cells[column].strip(" \t\"'`\r")
+            if _is_secret(cell):
+                place = at + 1 + sum(len(other) + 1 for other in cells[:column]) + cells[column].index(cell)
+                yield Claim(7, place, place + len(cell), SECRET, "code-column")
         at = stop if stop < limit else -1
 
 
@@ -149,4 +166,6 @@ def _is_secret(cell: str) -> bool:
     """Whether a cell of such a column is a secret and no remark."""
     if not _FEWEST <= len(cell) <= _MOST or _STANDIN.match(cell) or " " in cell:
         return False
-    return _HAS_LETTER.search(cell) is not None and (_HAS_DIGIT.search(cell) is not None or not cell.isalnum())
+    if _HAS_LETTER.search(cell) is None:
+        return False
+    return _HAS_DIGIT.search(cell) is not None or _SIGN.search(cell) is not None or _HUMPS.search(cell) is not None
