@@ -13,11 +13,15 @@ from turnout_sidecar.answers.formats import FORMATS
 from turnout_sidecar.answers.kinds import Channel, Kind
 from turnout_sidecar.checks.asked import asked_schema
 from turnout_sidecar.exchange.call import Exchange, Proceed, Response
+from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.exchange.guarded import Verdict
 from turnout_sidecar.faults import place
 from turnout_sidecar.inspection.aside import aside
+from turnout_sidecar.inspection.guards import LiveGuard
 from turnout_sidecar.inspection.masks import Masks
 from turnout_sidecar.inspection.put_back import PutBack, put_back
 from turnout_sidecar.inspection.question import Question
+from turnout_sidecar.inspection.refusing import failed
 from turnout_sidecar.inspection.streams import Edited
 from turnout_sidecar.masking.table import Table
 from turnout_sidecar.ports.clock import Clock
@@ -49,10 +53,11 @@ class GuardInput:
         trail.policies = guard.guard.policies
         began = self._clock.monotonic_ns()
         try:
-            question = await aside(len(exchange.raw), lambda: Question(exchange, guard, runtime.masking_key))
-            await question.inspect()
+            question = await self._inspected(exchange, guard)
         finally:
             trail.took("input", began, self._clock.monotonic_ns())
+        if question is None:
+            return await proceed(exchange)
         trail.inspected = True
         exchange.masks = question.masks
         response = await proceed(exchange)
@@ -60,6 +65,26 @@ class GuardInput:
         if exchange.endpoint.operation == _ANSWERS and _may_hold(exchange, question.masks):
             await self._restore(exchange, question.masks, response)
         return response
+
+    async def _inspected(self, exchange: Exchange, guard: LiveGuard) -> Question | None:
+        """The question, looked at; None: it could not be, by a guard that only watches. Raises CallError 400, 403 and 503."""
+        key = exchange.runtime.masking_key
+        acts = guard.acts or guard.holds
+        try:
+            question = await aside(len(exchange.raw), lambda: Question(exchange, guard, key))
+            await question.inspect()
+        except CallError:
+            if acts:
+                raise
+        except Exception as error:  # noqa: BLE001  boundary: what was not foreseen has not been looked at
+            _LOG.error("call %s could not be looked at: %s", exchange.id, place(error))
+            if acts:
+                exchange.guard.verdicts.append(Verdict("pii", "input", "pii", "failed", "blocked"))
+                raise failed("its body") from None
+        else:
+            return question
+        exchange.guard.verdicts.append(Verdict("pii", "input", "pii", "failed"))
+        return None
 
     async def _restore(self, exchange: Exchange, masks: Masks, response: Response) -> None:
         told = FORMATS[exchange.endpoint.format]
