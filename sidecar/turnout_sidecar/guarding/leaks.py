@@ -10,10 +10,12 @@ changeme are no secrets, nor are names of fields, hashes, counts or public keys.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from turnout_sidecar.guarding.findings import SECRET, Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
-from turnout_sidecar.guarding.page import Page, linear
+from turnout_sidecar.guarding.page import Page, linear, plain
 from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_random, is_wordy
 from turnout_sidecar.guarding.secret_words import KEYS, MEANS, NOT_ENDING, NOT_PART, NOT_SECRET, PASSWORDS
 from turnout_sidecar.guarding.words import Words
@@ -31,10 +33,10 @@ _HOOKS = re.compile(
 )
 _NAME = rf"(?:{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
 _SET = (
-    r"""(?:\\?["'`]?[\])]?[ \t]{0,4}(?:=>|:=|->|[:=])[ \t]{0,4}"""
-    r"""|["']?,?\n?[ \t]*["']?val(?:ue)?["']?[ \t]*[:=][ \t]*"""
-    r"""|[ \t]*:[ \t]?(?:&?str(?:ing)?|text)\??[ \t]*=[ \t]*|>[ \t]*"""
-    rf"""|[ \t]+(?:{MEANS})[ \t]+|[ \t]*[:=]?\n[ \t]*|[ \t]+)"""
+    r"""(?:[ \t]*:[ \t]?(?:&?str(?:ing)?|text)\??[ \t]*=[ \t]*"""
+    r"""|\\?["'`]?[\])]?[ \t]{0,4}(?:=>|:=|->|[:=])[ \t]{0,4}"""
+    r"""|["']?,?\n?[ \t]*["']?val(?:ue)?["']?[ \t]*[:=][ \t]*|>[ \t]*"""
+    rf"""|[ \t]+(?:{MEANS})[ \t]*:?[ \t]+|[ \t]*[:=]?\n[ \t]*|[ \t]+)"""
 )
 _FOREIGN = Words(
     "",
@@ -48,11 +50,10 @@ _GIVEN_FOREIGN = re.compile(
 )
 # every branch begins with a letter that a name begins with; what is given must be long enough to be anything
 _ANYTHING = rf"""{_NAME}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z'\-]{{1,16}}[:=]? ){{0,7}}\\?["'`]?[^\s"'`\\]{{6}}"""
-_BEGIN = re.compile(rf"(?P<name>{_NAME})", re.IGNORECASE)
-_GIVEN = re.compile(
-    rf"""(?P<set>{_SET})(?:(?P<scheme>bearer|basic|token|apikey)[ \t]+)?(?P<quote>\\?["'`]?)(?P<value>[^\s"'`\\]{{6,128}})""",
-    re.IGNORECASE,
-)
+_BEGIN = plain(_NAME)
+_GIVEN = plain(rf"""({_SET})((?:bearer|basic|token|apikey)[ \t]+)?""")
+_VALUE = re.compile(r"""(\\?["'`]?)([^\s"'`\\]{6,128})""")
+_WHOLE = {quote: re.compile(rf"(?:\\.|[^\\{quote}\s]){{6,256}}(?={quote})") for quote in "\"'`"}
 # where what is given ends without a quote: signs that a password may hold too end it only before another field
 _ENDED = re.compile(r"[;&](?=\w+=|\Z)|;(?=\w+:)|[<,|]")
 _REST = re.compile(r"""[^\s"'`\\,;&<]{0,4096}""")
@@ -64,8 +65,8 @@ _PROSE = re.compile(
     r"""[ \t]["'`]?(?P<value>[^\s"'`\\]{6,128})""",
     re.IGNORECASE,
 )
-_PASSWORD = re.compile(rf"(?:{PASSWORDS}|pin\b)", re.IGNORECASE)
-_EXACT = re.compile(rf"(?:{PASSWORDS}|{KEYS})(?:[_\-\])].*|\d*)")
+_PASSWORD = plain(rf"(?:{PASSWORDS}|pin\b)")
+_EXACT = plain(rf"(?:{PASSWORDS}|{KEYS})(?:[_\-\])].*|\d*)")
 _BARE = frozenset(("key", "keys"))
 _NO_VALUE = re.compile(r"\d{4}-\d\d-\d\d|[A-Z]{2,4}-[\d\-]+\Z|AWS4-HMAC|A[KS]IAX{4}")
 _LOOSE = ("bearer", "authorization", "token", "api", "key", "secret", "x-api-key", "access", "client", "jwt")
@@ -112,10 +113,12 @@ _AFTER = (
     r"|passwort|kennwort"
     r"|contrase(?:ñ|n)a|mot de passe|senha|clave)"
 )
-_DOCUMENT = re.compile(DOCUMENTS, re.IGNORECASE)
+_DOCUMENT = plain(DOCUMENTS)
 _SAID_AFTER = re.compile(_AFTER, re.IGNORECASE)
 _CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{_AFTER})")
 _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
+_AFTER_BEGINS = " \"'`,"
+_LOOK = 96
 _BEFORE = re.compile(r"[^\s\"'`,;]{8,64}\Z")
 
 
@@ -145,20 +148,22 @@ def hooks(page: Page) -> Iterator[Claim]:
 
 def assigned(page: Page) -> Iterator[Claim]:
     """Values given to names that speak of a secret, and the numbers of documents, which the same search finds."""
-    text = page.text
+    text, raw = page.text, page.raw
     taken = idle = 0
-    for found in _CUES.finditer(page.raw):
+    for found in _CUES.finditer(raw):
         start, end = found.span()
         if start < taken:
             continue
         idle += 1
         if idle > _ENDURANCE:
             break
-        before = _value_before(text, start)
-        if before:
-            yield before
-        claim = _value(page, start, prose=idle < _PATIENCE)
-        if claim is None and _DOCUMENT.match(text, start):
+        low = raw[start : start + _LOOK].lower().decode("latin-1")
+        if low[0] in _AFTER_BEGINS:
+            before = _value_before(text, start)
+            if before:
+                yield before
+        claim = _value(page, start, low, prose=idle < _PATIENCE)
+        if claim is None and _DOCUMENT.match(low):
             claim = document(page, end)
         if claim:
             taken, idle = claim.end, 0
@@ -187,73 +192,90 @@ def _value_before(text: str, start: int) -> Claim | None:
     return None
 
 
-def _value(page: Page, start: int, *, prose: bool) -> Claim | None:
+class _Name(NamedTuple):
+    """What a name that is given something says by itself."""
+
+    password: bool
+    whole: bool
+    anywhere: bool
+    public: bool
+    loose: bool
+    secret: bool
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> _Name:
+    part = name.replace("-", "_").rpartition("_")
+    return _Name(
+        password=_PASSWORD.match(name) is not None,
+        whole=_EXACT.fullmatch(name) is not None,
+        anywhere=name.startswith(_ANYWHERE),
+        public=(bool(part[0]) and part[2] in NOT_PART) or name.endswith(NOT_ENDING),
+        loose=name.startswith(_LOOSE) and name not in _BARE,
+        secret=not name.startswith(("key", "sig", "session", "cookie")) or "secret" in name,
+    )
+
+
+def _value(page: Page, start: int, low: str, *, prose: bool) -> Claim | None:
+    """What a name that begins here is given, if it is a secret; the second time in lower case."""
     text = page.text
-    begun = _BEGIN.match(text, start)
-    if begun is None and text[start] == " ":
-        begun = _BEGIN.search(text, start, start + 48)
-        start = begun.start() if begun else start
+    begun = _BEGIN.match(low) or (_BEGIN.search(low, 0, 48) if low[0] in _AFTER_BEGINS else None)
     if begun is None:
         return None
-    name, end = begun[0].lower(), begun.end()
-    if not name.startswith(_ANYWHERE) and not _alone(text, name, start):
+    name = _name(begun[0])
+    start += begun.start()
+    if name.public or _qualified(text, start):
         return None
-    if _harmless(text, name, start):
+    if not name.anywhere and (not name.whole or (start and text[start - 1].isalpha() and text[start].islower())):
         return None
-    password = _PASSWORD.match(name) is not None
-    given = _GIVEN.match(text, end)
+    given = _GIVEN.match(low, begun.end())
     if given is not None:
-        claim = _judged(page, given, name, start, password=password)
+        at = start - begun.start() + given.end()
+        claim = _judged(page, given, name, start, at)
         if claim is not None:
             return claim
-    said = _PROSE.match(text, end) if prose else None
+    said = _PROSE.match(text, start + len(begun[0])) if prose else None
     if said is None:
         return None
     value = _trimmed(said["value"], quoted=False)
-    good = _strong(value) if password else _keylike(value) and not (is_hash(value) or _COUNTED.search(said[0]))
+    good = _strong(value) if name.password else _keylike(value) and not (is_hash(value) or _COUNTED.search(said[0]))
     if len(value) < _FEWEST or not good or _REFERENCE.match(value) or _NO_VALUE.match(value):
         return None
     return _claimed(page, said.start("value"), value)
 
 
-def _alone(text: str, name: str, start: int) -> bool:
-    """Whether a short name is no part of another word."""
-    if start and text[start - 1].isalpha() and text[start].islower():
-        return False
-    return _EXACT.fullmatch(name) is not None
-
-
-def _harmless(text: str, name: str, start: int) -> bool:
-    """Whether the name, with what stands before it, is that of something public: max_tokens, public key, password_hash."""
-    part = name.replace("-", "_").rpartition("_")
-    if (part[0] and part[2] in NOT_PART) or name.endswith(NOT_ENDING):
-        return True
+def _qualified(text: str, start: int) -> bool:
+    """Whether the word before a name makes it that of something public: max tokens, public key, page token."""
     before = text[max(0, start - 14) : start].lower().rstrip("_- ")
-    return before[-1:].isalpha() and _LAST.findall(before)[-1] in NOT_SECRET if before.isascii() else False
+    return before[-1:].isalpha() and before.isascii() and _LAST.findall(before)[-1] in NOT_SECRET
 
 
-def _judged(page: Page, given: re.Match[str], name: str, start: int, *, password: bool) -> Claim | None:
+def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) -> Claim | None:
     """Whether what a name is given is a secret."""
-    means = given["set"].strip(" \t\n\"'`\\])")
-    at, value = given.start("value"), given["value"]
+    found = _VALUE.match(page.text, at)
+    if found is None:
+        return None
+    means = given[1].strip(" \t\n\"'`\\])")
+    quote, value = found[1], found[2]
+    at = found.start(2)
+    whole = _WHOLE[quote].match(page.text, at) if quote in _WHOLE else None
+    value = whole[0] if whole else value
     field = _FIELD.match(value)
     if field:
         at, value = at + field.end(), value[field.end() :]
-    value = _trimmed(value, quoted=bool(given["quote"]))
+    value = _trimmed(value, quoted=bool(quote))
     if len(value) < _FEWEST or _REFERENCE.match(value) or _NO_VALUE.match(value):
         return None
-    strong = _strong(value)
-    if not means and not given["scheme"] and page.text[max(0, start - 2) : start] != "--":
+    if not means and not given[2] and page.text[max(0, start - 2) : start] != "--":
         # only a space between: a sentence, unless what follows is no word
-        if not (strong if password else name.startswith(_LOOSE) and name not in _BARE and _keylike(value)):
-            return None
-    elif password:
-        plain = value.isalpha() and bool(given["quote"]) and means in {"=", ":=", "=>"} and value.islower()
-        if not (strong or _DIGIT.search(value) or _HUMPS.search(value) or plain) or _WORD_OF_PASSWORDS.match(value):
-            return None
-    elif not _keylike(value) or (is_hash(value) and not _says_secret(name)):
-        return None
-    return _claimed(page, at, value)
+        good = _strong(value) if name.password else name.loose and _keylike(value)
+    elif name.password:
+        plain_word = value.isalpha() and bool(quote) and means in {"=", ":=", "=>"} and value.islower()
+        good = _strong(value) or _DIGIT.search(value) is not None or _HUMPS.search(value) is not None or plain_word
+        good = good and not _WORD_OF_PASSWORDS.match(value)
+    else:
+        good = _keylike(value) and (name.secret or not is_hash(value))
+    return _claimed(page, at, value) if good else None
 
 
 def _claimed(page: Page, at: int, value: str) -> Claim:
@@ -263,10 +285,6 @@ def _claimed(page: Page, at: int, value: str) -> Claim:
         rest = _REST.match(page.text, end)
         end = rest.end() if rest else end
     return Claim(7, at, end, SECRET, "assigned")
-
-
-def _says_secret(name: str) -> bool:
-    return not name.startswith(("key", "sig", "session", "cookie")) or "secret" in name
 
 
 def _keylike(value: str) -> bool:

@@ -30,7 +30,13 @@ _ESCAPES = re.compile(
     r"|(?<=&)(?:amp;){0,4}+(?:#x?[0-9A-Fa-f]{2,5};?|[A-Za-z]{2,8};)"
     r"|(?<=[^=]=)(?:40(?=[A-Za-z0-9-]{1,63}(?:\.|=2E)[A-Za-z0-9])|2E(?=[A-Za-z])|\r?\n(?=\S)))"
 )
-_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# what in Latin-1 could stand for another character
+_TELLING = bytes(
+    code
+    for code in range(256)
+    if chr(code) in "%\\&\x7f" or (code < ord(" ") and code not in b"\x00\t\n\r") or code in b"\xa0\xad\xb7"
+)
+_QUOTED = re.compile("=(?:40|2E|\r?\n)")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SPECIAL = (
     dict.fromkeys(_DASHES, "-")
@@ -151,15 +157,13 @@ def _char(code: int, piece: str) -> str:
 
 def normalise(text: str) -> Plain:
     """The plain form of a text, in time linear in its length."""
-    if (
-        text.isascii()
-        and _CONTROL.search(text) is None
-        and "%" not in text
-        and "\\" not in text
-        and "&" not in text
-        and "=" not in text
-    ):
-        return Plain(text, [], [])
+    try:
+        raw = text.encode("latin-1")
+    except UnicodeEncodeError:
+        pass
+    else:
+        if len(raw.translate(None, _TELLING)) == len(raw) and ("=" not in text or not _QUOTED.search(text)):
+            return Plain(text, [], [])
     plain = _once(text, None)
     for _ in range(_DEPTH - 1):
         if not plain._at or not ("%" in plain.text or "\\" in plain.text or "&" in plain.text):

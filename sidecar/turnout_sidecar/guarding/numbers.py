@@ -18,7 +18,7 @@ from turnout_sidecar.guarding.checksums import luhn
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, HINTS, SSN, Identity
 from turnout_sidecar.guarding.page import Page, alone, last_word
-from turnout_sidecar.guarding.phones import loose_phones, phone_after_word, sure_phone, sure_phones
+from turnout_sidecar.guarding.phones import begins_with_zero, loose_phones, phone_after_word, sure_phone, sure_phones
 from turnout_sidecar.guarding.words import Words
 
 _RUN = re.compile(rb"[0+(][0 .()\-/\n+\t_]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
@@ -41,6 +41,8 @@ _VERSION = re.compile(r"(?:\bv|version|section|chapter|§|release|firmware|build
 _NUMERIC = sorted((known for known in BY_SHAPE if known[0] == "0"), key=len, reverse=True)
 _SHAPED = re.compile(b"(?:" + b"|".join(re.escape(known.encode()) for known in _NUMERIC) + b")(?![0a])")
 _BY_SHAPE = {shape.encode(): rules for shape, rules in BY_SHAPE.items()}
+# the rules of a shape that need no word, by the identity of the tuple of all
+_SURE = {id(rules): tuple(rule for rule in rules if rule.sure) for rules in BY_SHAPE.values()}
 _DIGIT = ord("0")
 _WINDOW, _BEHIND = 48, 40
 _PATIENCE = 512  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
@@ -104,7 +106,7 @@ _NOT_ID = frozenset(
     ]
 )
 _NOT_DIGITS = b" .()-/\n+\t_"
-_CARD, _ID, _IPV4_ADDRESS, _SURE_PHONE, _LOOSE_PHONE = range(5)
+_CARD, _ID, _IPV4_ADDRESS, _SURE_PHONE, _LOOSE_PHONE, _ZERO_PHONE = range(6)
 
 
 class Candidate(NamedTuple):
@@ -120,6 +122,7 @@ class Candidate(NamedTuple):
 def numbers(page: Page) -> Iterator[Claim]:
     """Cards, national ids that begin with a digit, phones and IPv4 addresses."""
     shape = page.shape
+    raw = page.raw
     for run in _RUN.finditer(shape):
         begin, end = run.span()
         taken = begin
@@ -130,7 +133,7 @@ def numbers(page: Page) -> Iterator[Claim]:
             stop = end if end - begin <= _WINDOW else begin + _WINDOW + _BEHIND
             for offset, last, kind, rules, rule in plan(shape[lead:stop], begin - lead):
                 start = lead + offset
-                if start < taken:
+                if start < taken or (kind == _ZERO_PHONE and raw[start] != _DIGIT):
                     continue
                 idle += 1
                 claim = _CHECKS[kind](page, start, lead + last, rules, rule)
@@ -187,7 +190,7 @@ def _candidates(shape: bytes, at: int) -> Iterator[Candidate]:
         if found and _address_stands(shape, at):
             yield Candidate(at, found.end(), _IPV4_ADDRESS, (), "ipv4")
     for rule, end in sure_phones(shape, at):
-        yield Candidate(at, end, _SURE_PHONE, (), rule)
+        yield Candidate(at, end, _ZERO_PHONE if begins_with_zero(rule, shape[at:end]) else _SURE_PHONE, (), rule)
     for end in loose_phones(shape, at):
         yield Candidate(at, end, _LOOSE_PHONE, (), "phone-after-word")
 
@@ -240,8 +243,8 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
         upper = raw == raw.upper()
         raw = raw.upper()
     value = raw.decode()
-    if len(rules) > _FEW and not (page.near(HINTS, start) or page.text.startswith(_BRACKETS, end)):
-        rules = tuple(rule for rule in rules if rule.sure) if upper else ()
+    if len(rules) > _FEW and not _hinted(page, start, end):
+        rules = _SURE.get(id(rules), ()) if upper else ()
     said: tuple[str, bool] | None = None
     for identity in rules:
         if not identity.check(value):
@@ -255,6 +258,13 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
                 continue
         return Claim(4, start, end, "NationalId", identity.rule)
     return None
+
+
+def _hinted(page: Page, start: int, end: int) -> bool:
+    """Whether anything around could give a number the meaning of an id."""
+    if page.text.startswith(_BRACKETS, end):
+        return True
+    return last_word(page.before(start, 24)) not in _NOT_ID and page.near(HINTS, start)
 
 
 def _said(page: Page, start: int, end: int) -> tuple[str, bool]:
@@ -299,4 +309,4 @@ def _loose(page: Page, start: int, end: int, _rules: tuple[Identity, ...], _rule
     return phone_after_word(page, start, end)
 
 
-_CHECKS = (_card, identity_claim, _address, _sure, _loose)
+_CHECKS = (_card, identity_claim, _address, _sure, _loose, _sure)

@@ -89,6 +89,11 @@ class Page:
         return " " + self.text[:start].lower().replace("\n", " ")
 
 
+def plain(pattern: str) -> re.Pattern[str]:
+    """The same for re, for raw forms in lower case."""
+    return re.compile("".join(char if char < "\u0100" else r"\?" for char in pattern))
+
+
 _GOES_ON = {b"0", b"a", b"_"}
 _JOINED = {b"-0", b"-a", b".0", b"/0"}
 _DIGIT, _LETTER, _PLUS = b"0a+"

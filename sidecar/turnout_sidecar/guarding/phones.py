@@ -105,12 +105,14 @@ _NOT_PHONE = frozenset(
     ]
 )
 # decimals, digital object identifiers and ISBNs are no phones, whatever is said before
-_NOT_LOOSE = re.compile(r"\d{1,6}\.\d{5,}|10\.\d{4,9}/|97[89][- ]?\d")
+_NOT_LOOSE = re.compile(r"(?!0\d)\d{1,6}\.\d{5,}|10\.\d{4,9}/|97[89][- ]?\d")
 _CHECKED = frozenset(("phone-national", "phone-00"))
+_AMOUNT = re.compile(r" \d{3}[.]\d\d\Z")
 _MONEY = ("$", "€", "£")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
 _FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
 _NEAR = 40
+_NORTH_AMERICAN_SHAPE = re.compile(rb"(?:0[ .\-])?(?:\(000\)|000)[ .\-/]?000[ .\-]0000")
 _NORTH_AMERICAN = re.compile(r"(?:\(\d{3}\)|\d{3})[ .\-/]?\d{3}[ .\-]\d{4}")
 
 
@@ -139,11 +141,18 @@ def loose_phones(shape: bytes, at: int) -> Iterator[int]:
         yield found.end()
 
 
+def begins_with_zero(rule: str, shape: bytes) -> bool:
+    """Whether numbers of this shape are only phones if they begin with a zero."""
+    if rule in {"phone-00", "phone-trunk"}:
+        return True
+    return rule == "phone-national" and not shape.startswith(b"(") and _NORTH_AMERICAN_SHAPE.fullmatch(shape) is None
+
+
 def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if its digits can be one."""
-    if rule in _CHECKED and last_word(page.before(at, 24)) in _NOT_PHONE:
+    if not _plausible(page, rule, at, end) or (rule in _CHECKED and last_word(page.before(at, 24)) in _NOT_PHONE):
         return None
-    return _claim(page, at, end, rule) if _plausible(page, rule, at, end) else None
+    return _claim(page, at, end, rule)
 
 
 def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
@@ -193,6 +202,8 @@ def _calling_code(digits: str) -> bool:
 def _plausible(page: Page, rule: str, at: int, end: int) -> bool:
     text = page.text[at:end]
     digits = page.raw[at:end].translate(None, b" .()-/\n+").decode()
+    if _AMOUNT.search(text):
+        return False
     if not _FEWEST <= len(digits) <= _MOST + 2 * digits.startswith("00") or _goes_on(page, end):
         return False
     if rule == "phone-international":

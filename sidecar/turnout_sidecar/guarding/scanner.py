@@ -78,29 +78,36 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> Iterator[Cl
     at = flat.find(_LONG_WORD)
     if at < 0:
         return
-    known = list(keys(page))
-    yield from known
-    ends = {claim.start: claim.end for claim in known}
     flat += b" "
     text = page.text
     seen = 0
     while at >= 0:
         end = flat.find(b" ", at)
         after = end
-        if ends.get(at) != end and _telling(page, at, end):
-            stretch = text[at:end]
-            yield from words(page, stretch, at)
-            if depth:
-                for start, stop, inner in inner_texts(stretch):
-                    yield from _within(inner, at + start, at + stop, entities, depth)
-                wrapped = wrapped_text(text, at, end) if at >= seen and _goes_on(text, end, end - at) else None
-                if wrapped:
-                    # lines that hold nothing together are not asked again from each of them on
-                    seen = wrapped[1]
-                    if wrapped[2] is not None:
-                        yield from _within(wrapped[2], wrapped[0], wrapped[1], entities, depth)
-                        after = wrapped[1]
+        if _telling(page, at, end):
+            known = list(keys(text, at, end))
+            if known:
+                yield from known
+                after = max(end, known[-1].end)
+            else:
+                yield from words(page, text[at:end], at)
+                if depth:
+                    for start, stop, inner in _inner(text, at, end, seen):
+                        after = max(after, stop)
+                        seen = max(seen, stop)
+                        if inner:
+                            yield from _within(inner, start, stop, entities, depth)
         at = flat.find(_LONG_WORD, after)
+
+
+def _inner(text: str, at: int, end: int, seen: int) -> Iterator[tuple[int, int, str]]:
+    """What a long word holds, on its own or with the lines that follow it, and where."""
+    for start, stop, inner in inner_texts(text[at:end]):
+        yield at + start, at + stop, inner
+    wrapped = wrapped_text(text, at, end) if at >= seen and _goes_on(text, end, end - at) else None
+    if wrapped:
+        # lines that hold nothing together are not asked again from each of them on
+        yield wrapped[0], wrapped[1], wrapped[2] or ""
 
 
 def _telling(page: Page, at: int, end: int) -> bool:

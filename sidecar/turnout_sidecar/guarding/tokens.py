@@ -20,10 +20,10 @@ from turnout_sidecar.guarding.words import Words
 _WORD = re.compile(r"[A-Za-z0-9_\-.~|$+/=]{16,}")
 _PART = re.compile(r"[A-Za-z0-9_\-.~|$]{16,}")
 _NEAR = Words(
-    r"secrets?\b|tokens?\b|passw|passphrase|credential|commit(?:ted)? (?:a |my |our )?(?:key|secret)"
+    r"secrets?\b|token\b|passw|passphrase|credential|commit(?:ted)? (?:a |my |our )?(?:key|secret)"
     r"|(?:api|access|secret|private|licen[cs]e|encryption|auth"
     r"|signing|app|account|service|storage|subscription|master|shared|admin|client|deploy|webhook|this|the|my"
-    r"|our|your|new|old) ?[_\-]?keys?\b|keys? is|api[ _\-]?key|rotate|revoke|\bbearer"
+    r"|our|your|new|old)(?: |_|-)?key|keys? is|api[ _\-]?key|rotate|revoke|\bbearer"
     r"|authori[sz]|leaked|compromised"
     r"|geheim|schl(?:ü|ue)ssel|jeton|\bcl(?:é|e)s?\b|chave|llave|\bclave|zugangsdaten|\bpat\b|\bsecret"
     r"|datadog|heroku|algolia|cloudflare|fastly|\bokta|auth0|mixpanel|amplitude|pagerduty|opsgenie|bugsnag"
@@ -103,6 +103,7 @@ _IDS = frozenset(_ID_HEADS.split())
 _HEX_START = re.compile(r"[0-9a-fA-F]{8}-")
 # a long word between: the key that was spoken of
 _TAKEN = re.compile(r"(?=\S*\d)[^\s:=\"']{14}")
+_GLUED = ":/@=-#"  # a digest behind one of these is the name of a thing, or given to a name
 _JOINTS = re.compile(r"[_\-.]")
 _NEXT_TO, _AROUND = 48, 24
 _FEWEST = 20
@@ -166,12 +167,16 @@ def _random(page: Page, word: str, start: int) -> Claim | None:
             and not UUID.fullmatch(prefixed[2])
         ):
             return Claim(7, start, start + len(word), SECRET, "prefixed-key")
-    if UUID.fullmatch(word) or not is_random(word, least=3.0):
+    if (
+        UUID.fullmatch(word)
+        or (start and page.text[start - 1] in _GLUED and is_hash(word))
+        or not is_random(word, least=3.0)
+    ):
         return None
     said = page.last(_NEAR, start, _on_line(page, start))
     if said < 0 or _TAKEN.search(page.text, max(0, start - _NEXT_TO), start):
         return None
-    if _named(page, start) or (start and page.text[start - 1] in "/@" and is_hash(word)):
+    if _named(page, start):
         return None
     return Claim(7, start, start + len(word), SECRET, "random-near-word")
 

@@ -1,8 +1,8 @@
 """Key formats of vendors: how a key begins, and what follows.
 
-Vendors give their keys a prefix so that tools like this one can tell them. A rule is a name and a pattern. One linear search of
-the page for all prefixes at once finds the places where a key could begin; only there the patterns of that prefix are tried, so
-that many rules cost what few do. Keys whose mark is not at their beginning have a search of their own, for that mark.
+Vendors give their keys a prefix so that tools like this one can tell them. A rule is a name and a pattern. A long word is asked
+for its first two characters, and only the patterns of that prefix are tried, so that many rules cost what few do. Keys whose
+mark is not at their beginning are looked for around that mark.
 
 Rules: patterns match from the start of a word and are bounded; lengths are given some room, since vendors change them; a prefix
 of fewer than two characters is none.
@@ -12,15 +12,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import re2
-
 from turnout_sidecar.guarding.findings import SECRET, Claim
-from turnout_sidecar.guarding.page import LATIN, Page
 from turnout_sidecar.guarding.vendor_rules import MARKED, RULES
 
 _ALTERNATIVES = re.compile(r"\(\?:([^()]*)\)|\[([a-zA-Z]+)\]|\\?([^\\\[(])")
 _ESCAPED = re.compile(r"\\([+.$\-])")
-_LITERAL = 2
+_LITERAL, _SHORTEST_MARKED = 2, 30
 _LONGEST, _MOST = 10, 40
 
 
@@ -70,56 +67,66 @@ def _reach(written: str) -> range:
 
 _BY_BEGINNING = _load()
 _HEADS = sorted(_BY_BEGINNING, key=len, reverse=True)
-_ANY_HEAD = re2.compile(
-    ("(?:^|[^A-Za-z0-9])(?:" + "|".join(re.escape(head) for head in _HEADS) + r")[A-Za-z0-9_\-.~|$+/=:]{3}").encode(),
-    LATIN,
-)
-_LENGTHS = sorted({len(head) for head in _HEADS}, reverse=True)
+# by the first two characters, and by the first three, which are few enough of a word's to ask its patterns
+_BEGUN = frozenset(head[:_LITERAL] for head in _HEADS)
+_BY_THREE: dict[str, tuple[Vendor, ...]] = {
+    three: tuple(
+        dict.fromkeys(
+            vendor
+            for head in _HEADS
+            if head.startswith(three) or head == three[:_LITERAL]
+            for vendor in _BY_BEGINNING[head]
+        )
+    )
+    for three in {head[:3] for head in _HEADS if len(head) > _LITERAL}
+}
+_BY_TWO = {head: _BY_BEGINNING[head] for head in _HEADS if len(head) == _LITERAL}
+_INNER = re.compile(r"[^A-Za-z0-9_.\-](?=[A-Za-z0-9$_])")
 _MARKED = tuple(
     (mark, Vendor(f"key-{rule}", re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")), _reach(reach))
     for mark, reach, rule, pattern in (line.split(" ", 3) for line in MARKED.strip().splitlines())
 )
 
 
-def keys(page: Page) -> Iterator[Claim]:
-    """Keys in the formats of vendors."""
-    text, raw = page.text, page.raw
-    taken = 0
-    for found in _ANY_HEAD.finditer(raw):
-        start = found.start()
-        if start < taken:
-            continue
-        if text[start] == "_" and text[start - 1 : start].islower():
-            continue  # in the middle of a longer prefix
-        # the match may hold the character before the key
-        claim = _key_at(text, start + 1) or (_key_at(text, 0) if start == 0 else None)
+def keys(text: str, at: int, end: int) -> Iterator[Claim]:
+    """Keys in the formats of vendors, in a stretch of a text without white space."""
+    taken = at
+    if text[at : at + _LITERAL] in _BEGUN:
+        claim = _key_at(text, at)
         if claim:
             taken = claim.end
             yield claim
-    for mark, vendor, reach in _MARKED:
-        if mark in text:
-            yield from _around(text, mark, vendor, reach)
+    for found in _INNER.finditer(text, at, end):
+        start = found.end()
+        if start >= taken and text[start : start + _LITERAL] in _BEGUN:
+            claim = _key_at(text, start)
+            if claim:
+                taken = claim.end
+                yield claim
+    if end - at >= _SHORTEST_MARKED:
+        for mark, vendor, reach in _MARKED:
+            if text.find(mark, at, end) >= 0:
+                yield from _around(text, at, end, mark, vendor, reach)
 
 
 def _key_at(text: str, start: int) -> Claim | None:
-    # the longest beginning is not always the right one: shorter ones that are beginnings of it are asked too
-    for length in _LENGTHS:
-        for vendor in _BY_BEGINNING.get(text[start : start + length], ()):
-            found = vendor.pattern.match(text, start)
-            if found:
-                return Claim(1, start, found.end(), SECRET, vendor.rule)
+    vendors = _BY_THREE.get(text[start : start + 3]) or _BY_TWO.get(text[start : start + _LITERAL], ())
+    for vendor in vendors:
+        found = vendor.pattern.match(text, start)
+        if found:
+            return Claim(1, start, found.end(), SECRET, vendor.rule)
     return None
 
 
-def _around(text: str, mark: str, vendor: Vendor, reach: range) -> Iterator[Claim]:
+def _around(text: str, at: int, end: int, mark: str, vendor: Vendor, reach: range) -> Iterator[Claim]:
     """Keys with a mark in their middle, so many characters from their beginning."""
-    at = text.find(mark)
+    at = text.find(mark, at, end)
     while at >= 0:
-        end = at + len(mark)
+        stop = at + len(mark)
         for before in reach if text[at - 1 : at].isalnum() else ():
             found = vendor.pattern.match(text, at - before) if at >= before else None
             if found:
                 yield Claim(1, found.start(), found.end(), SECRET, vendor.rule)
-                end = found.end()
+                stop = found.end()
                 break
-        at = text.find(mark, end)
+        at = text.find(mark, stop, end)

@@ -13,16 +13,17 @@ import unicodedata
 from typing import NamedTuple
 
 _TOKENS = re.compile(r"[A-Z]?[a-zà-ÿ]+|[A-ZÀ-Þ]+|[^\W\d_A-Za-zÀ-ÿ]+|[.]")
-_KEY = 3
+_KEY = 2
+_MARKS = ":.,;=?!"
 _ATOM = re.compile(r"\\b|\\(.)|\[([^\]]+)\]|(\(\?:)|(.)", re.DOTALL)
 
 
 class Before(NamedTuple):
-    """The characters before a place: where they begin, in lower case, and where the words in them begin, last first."""
+    """The characters before a place: where they begin, in lower case, and their words: where and with what each begins."""
 
     start: int
     text: str
-    places: tuple[int, ...]
+    words: list[tuple[int, str]]
 
 
 def before(text: str, start: int, window: int) -> Before:
@@ -32,9 +33,19 @@ def before(text: str, start: int, window: int) -> Before:
     lower = said.lower()
     if len(lower) != len(said):
         lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in said)
-    places = [found.start() for found in _TOKENS.finditer(said)]
-    places.reverse()
-    return Before(low, lower.replace("\n", " "), tuple(places))
+    lower = lower.replace("\n", " ") if "\n" in lower else lower
+    words: list[tuple[int, str]] = []
+    end = len(lower)
+    for word in reversed(lower.split(" ")):
+        place = end - len(word)
+        plain = word.rstrip(_MARKS)
+        if plain.isalpha() and (said[place + 1 : end].islower() or plain.isascii() is False or len(plain) < _KEY):
+            words.append((place, lower[place : place + _KEY]))
+        elif word:
+            inner = [found.start() for found in _TOKENS.finditer(said, place, end)]
+            words += [(at, lower[at : at + _KEY]) for at in reversed(inner)]
+        end = place - 1
+    return Before(low, lower, words)
 
 
 class Words:
@@ -61,14 +72,15 @@ class Words:
         lower = said.text
         listed = self._by_beginning
         end = -1
-        for place in said.places:
-            for length in (3, 2, 1):
-                for word, bounded in (
-                    listed.get(lower[place : place + length], ()) if length <= len(lower) - place else ()
-                ):
+        for place, key in said.words:
+            entries = listed.get(key)
+            if entries is None:
+                continue
+            for word, bounded in entries:
+                if lower.startswith(word, place):
                     stop = place + len(word)
-                    if lower.startswith(word, place) and not (bounded and lower[stop : stop + 1].isalnum()):
-                        end = max(end, stop)
+                    if stop > end and not (bounded and lower[stop : stop + 1].isalnum()):
+                        end = stop
             if end >= 0:
                 break
         end = end + said.start if end >= 0 else -1
