@@ -235,6 +235,13 @@ class Answer:
             self.say(Verdict("plugin", "output", plugin.plugin.name, "not_run", policy=plugin.plugin.policy))
         self.shape_not_run()
 
+    def failed(self, *, closed: bool) -> None:
+        """None of the checks came to an end. `closed`: the answer is not given."""
+        for check in self._checks() or ["pii"]:
+            if check not in self._failed:
+                self.say(Verdict(check, "output", check, "failed", "blocked" if closed else "none"))
+        self._failed.update(self._checks())
+
     def shape_not_run(self) -> None:
         """There was nothing whose shape could be judged."""
         for wanted in self._guard.guard.schemas:

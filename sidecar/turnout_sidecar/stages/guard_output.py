@@ -56,7 +56,7 @@ class GuardOutput:
         if not guard.answers:
             answer.look(response.body or b"")
             return response
-        return await _Judgement(exchange, proceed, answer, self._clock).of(response)
+        return await _Judgement(exchange, proceed, answer, self._clock, holds=guard.holds).of(response)
 
     def _passing(self, exchange: Exchange, guard: LiveGuard, answer: Answer, stream: ByteStream) -> ByteStream:
         denied = guard.deny_output
@@ -88,7 +88,7 @@ class GuardOutput:
                     await answer.check(body)
             except Exception as error:  # noqa: BLE001  boundary: who only watches breaks nothing
                 _LOG.error("the answer of call %s could not be looked at: %s", exchange.id, place(error))
-                answer.not_run()
+                answer.failed(closed=False)
             finally:
                 exchange.guard.took("output", began, self._clock.monotonic_ns())
 
@@ -98,7 +98,8 @@ class GuardOutput:
 class _Judgement:
     """A whole answer, and the ones that were asked for in its place."""
 
-    def __init__(self, exchange: Exchange, proceed: Proceed, answer: Answer, clock: Clock) -> None:
+    def __init__(self, exchange: Exchange, proceed: Proceed, answer: Answer, clock: Clock, *, holds: bool) -> None:
+        self._holds = holds
         self._exchange = exchange
         self._proceed = proceed
         self._answer = answer
@@ -121,6 +122,14 @@ class _Judgement:
         began = self._clock.monotonic_ns()
         try:
             return await self._answer.check(body)
+        except (CallError, Misshapen):
+            raise
+        except Exception as error:  # noqa: BLE001  boundary: what was not foreseen has not been looked at
+            _LOG.error("the answer of call %s could not be looked at: %s", self._exchange.id, place(error))
+            self._answer.failed(closed=self._holds)
+            if self._holds:
+                raise unread("as a whole") from None
+            return body
         finally:
             self._exchange.guard.took("output", began, self._clock.monotonic_ns())
 

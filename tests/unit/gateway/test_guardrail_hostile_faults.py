@@ -10,6 +10,7 @@ from turnout_contract.snapshot import guards
 from turnout_sidecar.checks import injection
 from turnout_sidecar.checks.deny import Deny
 from turnout_sidecar.inspection import question
+from turnout_sidecar.inspection.answer import Answer
 from turnout_sidecar.ports.telemetry import FakeTelemetry
 
 FALCON = guards.Pattern("codenames", "(?i)project falcon", "Mask", "default")
@@ -74,3 +75,20 @@ async def test_more_texts_than_can_be_looked_at_stop_no_call_that_is_only_watche
         guarded_one = await call(gateway, body)
     assert (watched.status, guarded_one.status) == (200, 400)
     assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("action", "status", "outcome"), [("Mask", 503, "blocked"), ("Monitor", 200, "failed")])
+async def test_an_answer_that_nobody_foresaw_is_told_as_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch, action: guards.Action, status: int, outcome: str, stream: bool
+) -> None:
+    telemetry = FakeTelemetry()
+    pattern = guards.Pattern("c", "no.*where", action, "d")
+    guard = a_guard(input=(), output=treated(action, restore=False), deny_output=(pattern,))
+    monkeypatch.setattr(Answer, "tell", broken)
+    async with a_gateway(guarded(guard), upstream=Echo(lambda _: "Fine."), telemetry=telemetry) as gateway:
+        reply = await call(gateway, asked("chat", "Hi", stream=stream))
+    assert reply.status == status
+    assert telemetry.ended[-1].guard.outcome == outcome
+    told = {one.state for one in telemetry.ended[-1].guard.verdicts if one.side == "output" and one.check != "quality"}
+    assert told == {"failed"}
