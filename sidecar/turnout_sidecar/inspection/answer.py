@@ -370,3 +370,9 @@ def parsed(body: bytes) -> dict[str, Any]:
         return load(body)
     except NotAnAnswer:
         return {}
+
+
+def asks_json(exchange: Exchange, guard: LiveGuard) -> bool:
+    """Whether the text of the answer is to be JSON, so that what is put into it must fit."""
+    shaped = any(wanted.schema is not None for wanted in guard.guard.schemas)
+    return shaped or asked_schema(exchange.endpoint.name, exchange.body) is not None

@@ -11,11 +11,11 @@ import orjson
 from turnout_sidecar.answer_content import tell_answer
 from turnout_sidecar.answers.formats import FORMATS
 from turnout_sidecar.answers.kinds import Channel, Kind
-from turnout_sidecar.checks.asked import asked_schema
 from turnout_sidecar.exchange.call import Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.guarded import Verdict
 from turnout_sidecar.faults import place
+from turnout_sidecar.inspection.answer import asks_json
 from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.guards import LiveGuard
 from turnout_sidecar.inspection.masks import Masks
@@ -63,7 +63,7 @@ class GuardInput:
         response = await proceed(exchange)
         tell_answer(exchange, response)  # before values are put back
         if exchange.endpoint.operation == _ANSWERS and _may_hold(exchange, question.masks):
-            await self._restore(exchange, question.masks, response)
+            await self._restore(exchange, guard, question.masks, response)
         return response
 
     async def _inspected(self, exchange: Exchange, guard: LiveGuard) -> Question | None:
@@ -86,10 +86,10 @@ class GuardInput:
         exchange.guard.verdicts.append(Verdict("pii", "input", "pii", "failed"))
         return None
 
-    async def _restore(self, exchange: Exchange, masks: Masks, response: Response) -> None:
+    async def _restore(self, exchange: Exchange, guard: LiveGuard, masks: Masks, response: Response) -> None:
         told = FORMATS[exchange.endpoint.format]
         table = masks.table
-        asks_json = _asks_json(exchange)
+        as_asked = asks_json(exchange, guard)
 
         def edit(kind: Kind, text: str) -> str:  # thoughts may be signed: what comes back must be what was made
             if kind == "arguments" or (kind == "content" and _is_json(text)):
@@ -97,7 +97,7 @@ class GuardInput:
             return table.restore(text, exact=kind == "reasoning")
 
         def channel(kind: Kind, key: str) -> Channel:
-            as_json = kind == "arguments" or (asks_json and kind == "content" and key.endswith(_TEXTS))
+            as_json = kind == "arguments" or (as_asked and kind == "content" and key.endswith(_TEXTS))
             return PutBack(table.stream(json=as_json, exact=kind == "reasoning"), exchange.id)
 
         if response.stream is not None:
@@ -115,14 +115,6 @@ class GuardInput:
 def _may_hold(exchange: Exchange, masks: Masks) -> bool:
     """Whether the answer may hold placeholders: this call's, those it named, or those of turns that its provider keeps."""
     return bool(masks.table.live or masks.asked) or not _KEPT.isdisjoint(exchange.body)
-
-
-def _asks_json(exchange: Exchange) -> bool:
-    """Whether the text of the answer is to be JSON, so that what is put back into it must be escaped."""
-    guard = exchange.runtime.guard_of(exchange.rule)
-    if guard is not None and any(wanted.schema is not None for wanted in guard.guard.schemas):
-        return True
-    return asked_schema(exchange.endpoint.name, exchange.body) is not None
 
 
 def _is_json(text: str) -> bool:

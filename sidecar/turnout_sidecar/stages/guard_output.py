@@ -15,7 +15,7 @@ from turnout_sidecar.exchange.call import ByteStream, Exchange, Proceed, Respons
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.guarded import Done
 from turnout_sidecar.faults import place
-from turnout_sidecar.inspection.answer import Answer, Misshapen
+from turnout_sidecar.inspection.answer import Answer, Misshapen, asks_json
 from turnout_sidecar.inspection.guards import LONGEST_HELD, LiveGuard
 from turnout_sidecar.inspection.passing import AtOnce, Passing
 from turnout_sidecar.inspection.refusing import refused, unread
@@ -192,12 +192,6 @@ class _Judgement:
             raise why from None
         finally:
             self._answer.tell_misshapen(wrong.wrong, done)
-
-
-def asks_json(exchange: Exchange, guard: LiveGuard) -> bool:
-    """Whether the text of the answer is to be JSON, so that what is put into it must fit."""
-    shaped = any(wanted.schema is not None for wanted in guard.guard.schemas)
-    return shaped or asked_schema(exchange.endpoint.name, exchange.body) is not None
 
 
 def _must_be_whole(exchange: Exchange, guard: LiveGuard) -> bool:
