@@ -17,7 +17,7 @@ from typing import NamedTuple
 from turnout_sidecar.guarding.checksums import luhn
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, HINTS, SSN, Identity
-from turnout_sidecar.guarding.page import Page, alone, last_word
+from turnout_sidecar.guarding.page import Page, alone
 from turnout_sidecar.guarding.phones import begins_with_zero, loose_phones, phone_after_word, sure_phone, sure_phones
 from turnout_sidecar.guarding.words import Words
 
@@ -54,7 +54,7 @@ _SIXTEEN = re.compile(
 )
 _BYTE = 256
 _BRACKETS = (" (", "(")
-_OWN, _ANY = 48, 56
+_OWN = 48
 _CLOSE, _NUMBER = 16, 5  # so near a word belongs to the number; so many digits between have taken it already
 _DIGITS = re.compile(r"\d")
 _AFTER = re.compile(r" ?\(([^\W\d][\w .\-]{1,24})\)")
@@ -250,7 +250,7 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
         if not identity.check(value):
             continue
         if identity.sure and upper:
-            if value.isdecimal() and identity is not SSN and last_word(page.before(start, 32)) in _NOT_ID:
+            if value.isdecimal() and identity is not SSN and page.last_word(start) in _NOT_ID:
                 continue
         else:
             said = said or _said(page, start, end)
@@ -264,7 +264,7 @@ def _hinted(page: Page, start: int, end: int) -> bool:
     """Whether anything around could give a number the meaning of an id."""
     if page.text.startswith(_BRACKETS, end):
         return True
-    return last_word(page.before(start, 24)) not in _NOT_ID and page.near(HINTS, start)
+    return page.last_word(start) not in _NOT_ID and page.near(HINTS, start)
 
 
 def _said(page: Page, start: int, end: int) -> tuple[str, bool]:
@@ -272,9 +272,9 @@ def _said(page: Page, start: int, end: int) -> tuple[str, bool]:
     before = page.before(start).translate(_SPACES)
     following = _AFTER.match(page.text, end)
     named = f" {following[1].lower()} " if following else ""
-    if last_word(before) in _NOT_ID:
+    if page.last_word(start) in _NOT_ID:
         return named, False
-    return before + named, page.unspent(ANY_ID, start, _ANY)
+    return before + named, page.unspent(ANY_ID, start)
 
 
 def _speaks(before: str, identity: Identity) -> bool:

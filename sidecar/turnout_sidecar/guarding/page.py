@@ -12,7 +12,7 @@ import re
 
 import re2
 
-from turnout_sidecar.guarding.words import Before, Words, before
+from turnout_sidecar.guarding.words import Words, tokens
 
 LATIN = re2.Options()
 LATIN.encoding = re2.Options.Encoding.LATIN1
@@ -35,7 +35,7 @@ _SHAPES = bytes.maketrans(
 _SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf900-\ufaff\ufb1d-\ufdff]")
 WINDOW = 64
 _NUMBER = 5  # so many digits are a number of their own
-_JOINED_BY = re.compile(r"(?:\bor|\band|\boder|\bund|\bou|\by|\bo|\be|\bet|\bили|\bи) ?\Z")
+_JOINED_BY = frozenset(("or", "and", "oder", "und", "ou", "y", "o", "e", "et", "или", "и"))
 
 
 def linear(pattern: str) -> "re2._Regexp":
@@ -57,7 +57,7 @@ class Page:
             self.raw = text.encode("latin-1", "replace")
             self.foreign = _SCRIPTS.search(text) is not None
         self.shape = self.raw.translate(_SHAPES)
-        self._said: tuple[int, Before] | None = None
+        self._said: tuple[int, int, list[str]] | None = None
 
     def alone(self, start: int, end: int) -> bool:
         """Whether no letter, digit or joining sign goes on at either side."""
@@ -69,18 +69,30 @@ class Page:
 
     def unspent(self, words: Words, start: int, window: int = WINDOW) -> bool:
         """Whether one of the words does, and has no other number yet, or one that is joined to this by an `or`."""
-        end = self.last(words, start, window)
-        if end < 0:
-            return False
-        return self.shape.count(b"0", end, start) < _NUMBER or _JOINED_BY.search(self.text, end, start) is not None
+        digits = self.last(words, start, window)
+        return 0 <= digits < _NUMBER or (digits > 0 and self.said(start, window)[-1] in _JOINED_BY)
 
     def last(self, words: Words, start: int, window: int = WINDOW) -> int:
-        """Where the last of the words ends in the characters before a place, or -1."""
+        """How many digits follow the last of the words in the characters before a place, or -1 if there is none."""
+        digits = words.last(self.said(start, window))
+        if self.foreign:
+            ends = words.ends(self.text, max(0, start - window), start)
+            if ends:
+                after = self.shape.count(b"0", ends[-1], start)
+                return after if digits < 0 else min(after, digits)
+        return digits
+
+    def said(self, start: int, window: int = WINDOW) -> list[str]:
+        """The words and numbers in the characters before a place, in lower case; split once for all that ask."""
         said = self._said
-        if said is None or said[0] != start:
-            said = self._said = (start, before(self.text, start, WINDOW))
-        end = words.last(said[1], self.text, foreign=self.foreign)
-        return end if end > start - window else -1
+        if said is None or said[0] != start or said[1] != window:
+            low = start - window
+            said = self._said = (start, window, tokens(self.text[max(0, low) : start]))
+        return said[2]
+
+    def last_word(self, start: int, window: int = WINDOW) -> str:
+        """The word before a place; `no`, `number` and the like are passed over."""
+        return _last_word(self.said(start, window))
 
     def before(self, start: int, window: int = WINDOW) -> str:
         """The characters before a place in lower case, on one line; a space where the text begins."""
@@ -115,14 +127,17 @@ def alone(shape: bytes, start: int, end: int) -> bool:
     return after[:1] not in _GOES_ON and after not in _JOINED
 
 
-_LAST_WORDS = re.compile(r"[^\W\d_]+")
-_FILLERS = frozenset(("no", "nr", "number", "num", "id", "is", "the", "of", "#"))
+_FILLERS = frozenset(("no", "nr", "number", "num", "id", "is", "the", "of"))
 _CLOSE = 20
 
 
 def last_word(before: str) -> str:
     """The word that the text before a place ends with; `no`, `number` and the like are passed over."""
-    words = _LAST_WORDS.findall(before[-_CLOSE:])
-    while len(words) > 1 and words[-1] in _FILLERS:
-        words.pop()
-    return words[-1] if words else ""
+    return _last_word(tokens(before[-_CLOSE:]))
+
+
+def _last_word(said: list[str]) -> str:
+    at = len(said) - 1
+    while at > 0 and said[at] in _FILLERS:
+        at -= 1
+    return said[at]

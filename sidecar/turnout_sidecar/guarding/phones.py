@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import phonenumbers
 
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.page import Page, last_word
+from turnout_sidecar.guarding.page import Page
 from turnout_sidecar.guarding.words import Words
 
 _SURE = (
@@ -34,20 +34,20 @@ _BEGUN = {
 }
 _LOOSE = re.compile(rb"\+?(?:\(0{1,5}+\)[ .\-/]?)?0{1,12}+(?:[ .\-/]{1,2}+0{1,8}+){0,5}+(?!0)")
 SAID = Words(
-    r"phone|\bcall(?:s|ing|back)?\b|\btel\b|\btel\.|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|\bsms\b"
+    r"phone|\bcall(?:s|ing|back)?\b|\btel\b|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|\bsms\b"
     r"|\btext (?:me|us)"
     r"|messages? to|registered"
     r"|telef|t(?:é|e)l(?:é|e)ph|\bt(?:é|e)l\b|teléf|teleph|\bhandy|rufnummer|durchwahl|ruf(?:e|t)? mich|r(?:ü"
     r"|u)ckruf|ll(?:á|a)m|chiama|joignable|portable|m(?:ó"
     r"|o)vil|celular|\bllam"
-    r"|numero di tel|cellulare|puhelin|\btlf|\bgsm\b|contact (?:n|us|at|is|me)|\bcontact:|(?:can|to|please"
+    r"|numero di tel|cellulare|puhelin|\btlf|\bgsm\b|contact (?:n|us|at|is|me)|\bcontact\b|(?:can|to|please"
     r"|or) text\b|\bdial\b|\bring (?:me|us)|reach (?:me"
     r"|us|you|him|her|them)"
     r"|hotline|helpline|(?:my|your|his|her|our|their|new|old|work|home|office|emergency|direct|contact|landline"
     r"|callback) number"
-    r"|telegram|signal|viber|landline|voicemail|pager|extension|mob\b|mob\.|\bph\b|\bph[.:]|\bt:|\bm:|\bp:"
+    r"|telegram|signal|viber|landline|voicemail|pager|extension|mob\b|\bph\b"
     r"|anruf|erreichbar|appel"
-    r"|num(?:é|e)ro de (?:t(?:é|e)l|portable|mobile|fax|gsm|contact)|num(?:é|e)ro ?:|mon num(?:é|e)ro|mi n(?:ú"
+    r"|num(?:é|e)ro de (?:t(?:é|e)l|portable|mobile|fax|gsm|contact)|mon num(?:é|e)ro|mi n(?:ú"
     r"|u)mero|il mio numero|meu n(?:ú|u)mero|chiam|ligar|ligue|telem(?:ó|o)vel|bellen|\bbel\b|mobiel|ringa"
     r"|mobilnummer|nummer (?:är|er"
     r"|ist)|zadzwo|telefon"
@@ -150,7 +150,7 @@ def begins_with_zero(rule: str, shape: bytes) -> bool:
 
 def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if its digits can be one."""
-    if not _plausible(page, rule, at, end) or (rule in _CHECKED and last_word(page.before(at, 24)) in _NOT_PHONE):
+    if not _plausible(page, rule, at, end) or (rule in _CHECKED and page.last_word(at, _NEAR) in _NOT_PHONE):
         return None
     return _claim(page, at, end, rule)
 
@@ -164,8 +164,7 @@ def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
         or not page.unspent(SAID, at, _NEAR)
     ):
         return None
-    before = page.before(at, 24)
-    if last_word(before) in _NOT_PHONE or before.rstrip().endswith(_MONEY):
+    if page.last_word(at, _NEAR) in _NOT_PHONE or page.text[max(0, at - 2) : at].rstrip().endswith(_MONEY):
         return None
     return _claim(page, at, end, "phone-after-word")
 

@@ -1,97 +1,88 @@
 """Words that give what stands after them a meaning: phone, IBAN, password, and their like in many languages.
 
-A list is written as one pattern, for reading, and taken apart into the beginnings of words that it stands for: a look before a
-place is then one look-up for each word that stands there, however long the list is. What is looked at before a place is split
-into its words once, for all lists that are asked about that place.
+A list is written as one pattern, for reading, and taken apart into the words and phrases that it stands for: a look before a place
+is then one look-up for each word that stands there, however long the list is. What stands before a place is split into its words
+once, for all lists that are asked about that place; numbers among them are kept, so that a word that has its number already can be
+told from one that has none.
 
 Rules: a pattern knows letters, (?:a|b), a?, [ab] and word boundaries, no more; an entry begins where a word or a part of one in
-camel case begins; entries of other scripts, which do not part their words, are looked for as they are.
+camel case begins, and the last word of it may go on unless a boundary ends it; entries of other scripts, which do not part their
+words, are looked for as they are.
 """
 
 import re
 import unicodedata
-from typing import NamedTuple
 
-_TOKENS = re.compile(r"[A-Z]?[a-zà-ÿ]+|[A-ZÀ-Þ]+|[^\W\d_A-Za-zÀ-ÿ]+|[.]")
-_KEY = 2
-_MARKS = ":.,;=?!"
+_TOKENS = re.compile(r"[A-Z]?[a-zà-ÿ]+|[A-ZÀ-Þ]+|[0-9]+|[^\W\d_]+")
+_KEY = 3
 _ATOM = re.compile(r"\\b|\\(.)|\[([^\]]+)\]|(\(\?:)|(.)", re.DOTALL)
+_DIGITS = "0123456789"
 
 
-class Before(NamedTuple):
-    """The characters before a place: where they begin, in lower case, and their words: where and with what each begins."""
-
-    start: int
-    text: str
-    words: list[tuple[int, str]]
-
-
-def before(text: str, start: int, window: int) -> Before:
-    """What stands in so many characters before a place."""
-    low = max(0, start - window)
-    said = text[low:start]
-    lower = said.lower()
-    if len(lower) != len(said):
-        lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in said)
-    lower = lower.replace("\n", " ") if "\n" in lower else lower
-    words: list[tuple[int, str]] = []
-    end = len(lower)
-    for word in reversed(lower.split(" ")):
-        place = end - len(word)
-        plain = word.rstrip(_MARKS)
-        if plain.isalpha() and (said[place + 1 : end].islower() or plain.isascii() is False or len(plain) < _KEY):
-            words.append((place, lower[place : place + _KEY]))
-        elif word:
-            inner = [found.start() for found in _TOKENS.finditer(said, place, end)]
-            words += [(at, lower[at : at + _KEY]) for at in reversed(inner)]
-        end = place - 1
-    return Before(low, lower, words)
+def tokens(text: str) -> list[str]:
+    """The words and numbers of a short text, in lower case."""
+    return "|".join(_TOKENS.findall(text)).lower().split("|")
 
 
 class Words:
     """A list of words."""
 
-    __slots__ = ("_by_beginning", "_other")
+    __slots__ = ("_beginnings", "_exact", "_other", "_phrases")
 
     def __init__(self, latin: str, other: str = "") -> None:
-        listed: dict[str, dict[tuple[str, bool], None]] = {}
-        for entry in sorted(_expanded(latin) if latin else ()):
+        beginnings: dict[str, set[str]] = {}
+        phrases: dict[str, set[tuple[tuple[str, ...], str, bool]]] = {}
+        exact: set[str] = set()
+        for entry in _expanded(latin) if latin else ():
             bounded = entry.endswith("\b")
-            word = entry.strip("\b")
-            if word:
-                listed.setdefault(word[:_KEY], {})[word, bounded] = None
-        self._by_beginning = {key: tuple(found) for key, found in listed.items()}
+            parts = tokens(entry)
+            if len(parts) > 1:
+                phrases.setdefault(parts[0], set()).add((tuple(parts[1:-1]), parts[-1], bounded))
+            elif bounded or len(parts[0]) < _KEY:
+                exact.add(parts[0])
+            else:
+                beginnings.setdefault(parts[0][:_KEY], set()).add(parts[0])
+        self._exact = frozenset(exact - {""})
+        self._beginnings = {key: tuple(sorted(found)) for key, found in beginnings.items()}
+        self._phrases = {key: tuple(sorted(found)) for key, found in phrases.items()}
         plain = "".join(char for char in other if unicodedata.category(char) != "Mn")  # as texts are normalised
         # both cases are listed, since a pattern that ignores case is searched for far more slowly
         words = [word for word in plain.split("|") if word]
         words += [word[0].upper() + word[1:] for word in words if word[0].upper() != word[0]]
         self._other = re.compile("|".join(words)) if words else None
 
-    def last(self, said: Before, text: str, *, foreign: bool) -> int:
-        """Where the last of these words before a place ends, or -1."""
-        lower = said.text
-        listed = self._by_beginning
-        end = -1
-        for place, key in said.words:
-            entries = listed.get(key)
-            if entries is None:
-                continue
-            for word, bounded in entries:
-                if lower.startswith(word, place):
-                    stop = place + len(word)
-                    if stop > end and not (bounded and lower[stop : stop + 1].isalnum()):
-                        end = stop
-            if end >= 0:
-                break
-        end = end + said.start if end >= 0 else -1
-        if foreign and self._other is not None:
-            for found in self._other.finditer(text, said.start, said.start + len(lower)):
-                end = max(end, found.end())
-        return end
+    def last(self, said: list[str]) -> int:
+        """How many digits follow the last of these words in what is said, or -1 if none of them is."""
+        digits = 0
+        at = len(said)
+        for token in reversed(said):
+            at -= 1
+            if token[:1] in _DIGITS:
+                digits += len(token)
+            elif token in self._exact:
+                return digits
+            else:
+                for word in self._beginnings.get(token[:_KEY], ()):
+                    if token.startswith(word):
+                        return digits
+                for middle, end, bounded in self._phrases.get(token, ()):
+                    if self._goes_on(said, at + 1, middle, end, bounded=bounded):
+                        return digits
+        return -1
 
-    def ends(self, text: str) -> list[int]:
-        """Where such words of other scripts end in a whole text, in order."""
-        return [found.end() for found in self._other.finditer(text)] if self._other else []
+    @staticmethod
+    def _goes_on(said: list[str], at: int, middle: tuple[str, ...], end: str, *, bounded: bool) -> bool:
+        """Whether a phrase goes on here as it should."""
+        stop = at + len(middle)
+        if stop >= len(said) or tuple(said[at:stop]) != middle:
+            return False
+        return said[stop] == end or (not bounded and said[stop].startswith(end))
+
+    def ends(self, text: str, start: int = 0, end: int | None = None) -> list[int]:
+        """Where such words of other scripts end in a text, in order."""
+        if self._other is None:
+            return []
+        return [found.end() for found in self._other.finditer(text, start, len(text) if end is None else end)]
 
 
 def _expanded(pattern: str) -> set[str]:
@@ -100,7 +91,7 @@ def _expanded(pattern: str) -> set[str]:
     if at != len(pattern):
         message = f"a list of words is not closed: {pattern[at:]}"
         raise ValueError(message)
-    return {entry.lower() for entry in found}
+    return {entry.lower() for entry in found if entry}
 
 
 def _alternatives(pattern: str, at: int) -> tuple[set[str], int]:
