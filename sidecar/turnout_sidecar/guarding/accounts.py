@@ -24,7 +24,7 @@ _LENGTHS = {pair[:2]: int(pair[3:]) for pair in _REGISTRY.split()}
 _BLOCKS = re.compile(
     r"[A-Za-z]{2}\d\d[ .\-]?\n?(?:[A-Za-z0-9]{4}[ .\-]?\n?){2,7}[A-Za-z0-9]{0,4}|[A-Za-z]{2}\d\d[A-Za-z0-9]{11,30}"
 )
-_SEPARATORS = " .-\n"
+_SEPARATORS = str.maketrans("", "", " .-\n")
 _BASE58 = re.compile(r"[13LMDXA9t][1-9A-HJ-NP-Za-km-z]{25,35}")
 _TRON = re.compile(r"T[1-9A-HJ-NP-Za-km-z]{33}")
 _RIPPLE = re.compile(r"r[1-9A-HJ-NP-Za-km-z]{24,34}")
@@ -47,17 +47,20 @@ def iban_at(text: str, at: int) -> Claim | None:
     found = _BLOCKS.match(text, at) if length else None
     if found is None or length is None:
         return None
-    end, left = at, length
-    for char in found[0]:
-        if not left:
-            break
-        left -= char not in _SEPARATORS
-        end += 1
-    value = text[at:end]
-    if left or text[end : end + 1].isalnum():
+    written = found[0]
+    plain = written.translate(_SEPARATORS)
+    if len(plain) < length:
         return None
-    plain = "".join(char for char in value if char not in _SEPARATORS).upper()
-    return Claim(3, at, end, "IBAN", "iban") if mod97(plain) else None
+    end = at + length
+    if plain != written:
+        left = length
+        for end, char in enumerate(written, at + 1):  # noqa: B007 - where the last of them stands
+            left -= char not in " .-\n"
+            if not left:
+                break
+    if text[end : end + 1].isalnum():
+        return None
+    return Claim(3, at, end, "IBAN", "iban") if mod97(plain[:length].upper()) else None
 
 
 def _fresh(text: str, at: int) -> bool:

@@ -10,10 +10,8 @@ loopback and unspecified addresses are no one's; times are no addresses.
 import re
 from collections.abc import Iterator
 
-import re2
-
 from turnout_sidecar.guarding.findings import SECRET, Claim
-from turnout_sidecar.guarding.page import LATIN, Page
+from turnout_sidecar.guarding.page import Page
 
 _LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-'*"
 _LONGEST_LOCAL = 64
@@ -27,9 +25,9 @@ _DOT_WORD = re.compile(
 )
 _DOT_SAID = re.compile(r"[^\W_]+(?:(?: dot |_dot_|\.)[^\W_]+){1,6}", re.IGNORECASE)
 _LAST_LABEL = re.compile(r"(?<![\w-])[^\W\d_]{2,24}\Z|_dot_[^\W\d_]{2,24}\Z", re.IGNORECASE)
-_MAY_SPELL = re2.compile(
-    rb"(?i)[\[({<] ?(?:at|@|arroba|chiocciola) ?[\])}>]| at [a-z0-9-]+ dot |_at_[a-z0-9-]+_dot_", LATIN
-)
+# what needs no second look: labels of ASCII, the last of letters alone
+_SIMPLE_DOMAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9\-]{0,62}\.){1,7}[A-Za-z]{2,24}(?![\w.\-])")
+_BRACKETED = re.compile(rb"[\[({<] ?(?:at|AT|At|@|arroba|chiocciola) ?[\])}>]")
 _DOMAIN_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f:.]{7,45}\]")
 _SPACED_DOMAIN = re.compile(
     r" ?[A-Za-z0-9-]{2,63}(?: ?\. ?[A-Za-z0-9-]{2,63}){0,2} ?\. ?(?:com|org|net|edu|gov|io|de|fr|uk|es|it|nl|eu"
@@ -62,7 +60,8 @@ def emails(page: Page) -> Iterator[Claim]:
         if claim:
             yield claim
         at = text.find("@", at + 1)
-    if (b"at" in page.raw or b"AT" in page.raw or b"[@" in page.raw) and _MAY_SPELL.search(page.raw):
+    raw = page.raw
+    if _BRACKETED.search(raw) or b" dot " in raw or b"_dot_" in raw or b" DOT " in raw:
         yield from _spelled(text)
 
 
@@ -72,6 +71,9 @@ def _email_at(text: str, at: int) -> Claim | None:
         start = _quoted_start(text, at) if text[at - 1 : at] == '"' else _spaced_start(text, at)
         if start == at:
             return None
+    simple = _SIMPLE_DOMAIN.match(text, at + 1)
+    if simple:
+        return Claim(3, start, simple.end(), "Email", "email")
     domain = _DOMAIN.match(text, at + 1)
     if domain:
         end = _domain_end(text, at + 1, domain.end())

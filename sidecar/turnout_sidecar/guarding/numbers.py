@@ -37,7 +37,10 @@ _CARD_WORDS = Words(
     r"карт|カード|卡|카드|κάρτ|بطاقة|כרטיס",
 )
 _IPV4 = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}(?![0a_])(?!\.0)")
-_VERSION = re.compile(r"(?:\bv|version|section|chapter|§|release|firmware|build|rev) ?[:=]?\s?$")
+_OCTETS = re.compile(
+    r"(?!0\.|127\.|255\.)(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}"
+)
+_VERSIONS = ("version", "release", "firmware", "build", "rev", "section", "chapter", "§")
 _NUMERIC = sorted((known for known in BY_SHAPE if known[0] == "0"), key=len, reverse=True)
 _SHAPED = re.compile(b"(?:" + b"|".join(re.escape(known.encode()) for known in _NUMERIC) + b")(?![0a])")
 _BY_SHAPE = {shape.encode(): rules for shape, rules in BY_SHAPE.items()}
@@ -52,7 +55,6 @@ _SIXTEEN = re.compile(
     r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720|20[0-4])|3(?:52[89]|5[3-8])|6(?:011|4[4-9]|5|2|0|3|7)|81|9792"
     r"|50|5[678]"
 )
-_BYTE = 256
 _BRACKETS = (" (", "(")
 _OWN = 48
 _CLOSE, _NUMBER = 16, 5  # so near a word belongs to the number; so many digits between have taken it already
@@ -288,10 +290,10 @@ def _speaks(before: str, identity: Identity) -> bool:
 
 
 def _address(page: Page, at: int, end: int, _rules: tuple[Identity, ...], _rule: str) -> Claim | None:
-    parts = page.text[at:end].split(".")
-    if any(int(part) >= _BYTE or (len(part) > 1 and part[0] == "0") for part in parts):
+    if _OCTETS.fullmatch(page.text, at, end) is None:
         return None
-    if parts[0] in {"0", "127", "255"} or _VERSION.search(page.before(at, 12)):
+    before = page.text[max(0, at - 12) : at].rstrip(" :=\n").lower()
+    if before.endswith(_VERSIONS) or (before.endswith("v") and not before[-2:-1].isalpha()):
         return None
     return Claim(4, at, end, "IPAddress", "ipv4")
 

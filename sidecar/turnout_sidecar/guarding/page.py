@@ -33,7 +33,7 @@ _SHAPES = bytes.maketrans(
 )
 # letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
 _SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf900-\ufaff\ufb1d-\ufdff]")
-WINDOW = 64
+WINDOW = 56
 _NUMBER = 5  # so many digits are a number of their own
 _JOINED_BY = frozenset(("or", "and", "oder", "und", "ou", "y", "o", "e", "et", "или", "и"))
 

@@ -108,6 +108,9 @@ _NOT_PHONE = frozenset(
 _NOT_LOOSE = re.compile(r"(?!0\d)\d{1,6}\.\d{5,}|10\.\d{4,9}/|97[89][- ]?\d")
 _CHECKED = frozenset(("phone-national", "phone-00"))
 _AMOUNT = re.compile(r" \d{3}[.]\d\d\Z")
+_CALLED = re.compile(
+    r" (?:called|rang|texted|phoned|is calling|keeps calling|hat angerufen|rief|llamó|ha chiamato|a appelé|ligou)\b"
+)
 _MONEY = ("$", "€", "£")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
 _FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
@@ -157,12 +160,10 @@ def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
 
 def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if a word before it says so."""
-    if (
-        _goes_on(page, end)
-        or _DATE.match(page.text, at)
-        or _NOT_LOOSE.match(page.text, at)
-        or not page.unspent(SAID, at, _NEAR)
-    ):
+    text = page.text
+    if _goes_on(page, end) or _DATE.match(text, at) or _NOT_LOOSE.match(text, at):
+        return None
+    if not page.unspent(SAID, at, _NEAR) and not (text.startswith(" ", end) and _CALLED.match(text, end)):
         return None
     if page.last_word(at, _NEAR) in _NOT_PHONE or page.text[max(0, at - 2) : at].rstrip().endswith(_MONEY):
         return None
@@ -170,13 +171,13 @@ def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
 
 
 def _claim(page: Page, at: int, end: int, rule: str) -> Claim:
-    if page.shape[end : end + 1] in _MAY_EXTEND:
+    if _EXTENDS.match(page.raw, end):
         extension = _EXT_WORD.match(page.text, end)
         end = extension.end() if extension else end
     return Claim(6, at, end, "Phone", rule)
 
 
-_MAY_EXTEND = {b" ", b",", b";", b"a", b"#"}
+_EXTENDS = re.compile(rb"[, ;]{0,3}[xXeEdDpP#]")
 
 
 def _mid_word(shape: bytes, at: int) -> bool:
@@ -201,7 +202,7 @@ def _calling_code(digits: str) -> bool:
 def _plausible(page: Page, rule: str, at: int, end: int) -> bool:
     text = page.text[at:end]
     digits = page.raw[at:end].translate(None, b" .()-/\n+").decode()
-    if _AMOUNT.search(text):
+    if text[-3] == "." and _AMOUNT.search(text):
         return False
     if not _FEWEST <= len(digits) <= _MOST + 2 * digits.startswith("00") or _goes_on(page, end):
         return False
