@@ -44,8 +44,17 @@ def iban_at(text: str, at: int) -> Claim | None:
         return None
     country = text[at : at + 2]
     length = _LENGTHS.get(country.upper())
-    found = _BLOCKS.match(text, at) if length else None
-    if found is None or length is None:
+    if length is None:
+        return None
+    solid = text[at : at + length]
+    if solid.isalnum():
+        # most are written in one piece
+        end = at + length
+        if len(solid) < length or text[end : end + 1].isalnum() or not (solid.isascii() and mod97(solid.upper())):
+            return None
+        return Claim(3, at, end, "IBAN", "iban")
+    found = _BLOCKS.match(text, at)
+    if found is None:
         return None
     written = found[0]
     plain = written.translate(_SEPARATORS)

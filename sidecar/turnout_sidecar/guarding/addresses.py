@@ -10,8 +10,10 @@ loopback and unspecified addresses are no one's; times are no addresses.
 import re
 from collections.abc import Iterator
 
+import re2
+
 from turnout_sidecar.guarding.findings import SECRET, Claim
-from turnout_sidecar.guarding.page import Page
+from turnout_sidecar.guarding.page import LATIN, Page
 
 _LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-'*"
 _LONGEST_LOCAL = 64
@@ -27,7 +29,7 @@ _DOT_SAID = re.compile(r"[^\W_]+(?:(?: dot |_dot_|\.)[^\W_]+){1,6}", re.IGNORECA
 _LAST_LABEL = re.compile(r"(?<![\w-])[^\W\d_]{2,24}\Z|_dot_[^\W\d_]{2,24}\Z", re.IGNORECASE)
 # what needs no second look: labels of ASCII, the last of letters alone
 _SIMPLE_DOMAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9\-]{0,62}\.){1,7}[A-Za-z]{2,24}(?![\w.\-])")
-_BRACKETED = re.compile(rb"[\[({<] ?(?:at|AT|At|@|arroba|chiocciola) ?[\])}>]")
+_MAY_SPELL = re2.compile(rb"(?i)[\[({<] ?(?:at|@|arroba|chiocciola) ?[\])}>]| dot |_dot_", LATIN)
 _DOMAIN_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f:.]{7,45}\]")
 _SPACED_DOMAIN = re.compile(
     r" ?[A-Za-z0-9-]{2,63}(?: ?\. ?[A-Za-z0-9-]{2,63}){0,2} ?\. ?(?:com|org|net|edu|gov|io|de|fr|uk|es|it|nl|eu"
@@ -60,8 +62,7 @@ def emails(page: Page) -> Iterator[Claim]:
         if claim:
             yield claim
         at = text.find("@", at + 1)
-    raw = page.raw
-    if _BRACKETED.search(raw) or b" dot " in raw or b"_dot_" in raw or b" DOT " in raw:
+    if _MAY_SPELL.search(page.raw):
         yield from _spelled(text)
 
 
