@@ -9,7 +9,6 @@ each word are decoded.
 
 import binascii
 import re
-from collections.abc import Iterator
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _WRAPPED = re.compile(
@@ -28,20 +27,34 @@ _BEGINS_HEX = frozenset("234567")
 _HEX = re.compile(r"((?:[0-9a-fA-F]{2}){10,})")
 
 
-def inner_texts(stretch: str) -> Iterator[tuple[int, int, str]]:
+def inner_texts(stretch: str) -> list[tuple[int, int, str]]:
     """What the words of a stretch without white space decode to, and where they stand."""
-    for found in _BASE64.finditer(stretch):
-        word = found[0]
-        text = text_of(word)
-        if text is not None:
-            yield found.start(), found.end(), text
+    found: list[tuple[int, int, str]] = []
+    for encoded in _BASE64.finditer(stretch):
+        word = encoded[0]
+        if begins(word):
+            text = text_of(word)
+            if text is not None:
+                found.append((encoded.start(), encoded.end(), text))
+    return found
 
 
 def wrapped_text(text: str, at: int, end: int) -> tuple[int, int, str | None] | None:
     """The same for a word that goes on after white space: where it begins, where it ends, what it says, if it says anything."""
     at += len(text[at:end].rstrip(_LETTERS))
-    found = _WRAPPED.match(text, at) if end - at >= _FEWEST else None
+    if end - at < _FEWEST or not begins(text[at : at + _FEWEST]):
+        return None
+    found = _WRAPPED.match(text, at)
     return (found.start(), found.end(), text_of(_BREAKS.sub("", found[0]))) if found else None
+
+
+def begins(word: str) -> bool:
+    """Whether the first characters of a word could stand for text in base64 or hexadecimal."""
+    if word[0] in _BEGINS:
+        return word[4] in _BEGINS and word[8] in _BEGINS and word[12] in _BEGINS
+    if word[0] in _BEGINS_HEX:
+        return word[2] in _BEGINS_HEX and word[4] in _BEGINS_HEX
+    return word.startswith("0x")
 
 
 def is_login(inner: str) -> bool:

@@ -87,15 +87,18 @@ _ANYWHERE = (
 )
 _REFERENCE = re.compile(
     r"<[^>]*>?$|<[A-Za-z]|\$?\{|\$\(|\$\w+$|%\w+%$|%\{|[*.•]+$|\[[^\]]*\]?$|\(|\w+\(|[\w.]+\[|&\w+;?$"
-    r"|[\w]+(?:\.[a-z_]\w*)+\("
-    r"|(?:os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props"
+    r"|[\w]+(?:\.[A-Za-z_]\w*)+\(|\.{3}"
+)
+_REFERENCE_SIGNS = "([<$%{*.•&"
+_STAND_IN = re.compile(
+    r"(?:os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props"
     r"|params|user|ctx)\."
-    r"|x{4,}|\.{3}|(?:your|my|the|some|example|changeme|change_me|placeholder|redacted|null|none|true|false"
+    r"|x{4,}|(?:your|my|the|some|example|changeme|change_me|placeholder|redacted|null|none|true|false"
     r"|undefined|string|optional"
     r"|required|https?:|insert|enter|dummy|sample|todo|n/a|not[_-]?set|invalid|incorrect|expired|missing|wrong"
-    r"|hidden|empty)",
-    re.IGNORECASE,
+    r"|hidden|empty)"
 )
+_STAND_INS = 12  # as long as what begins a stand-in
 _LAST = re.compile(r"[a-z]+")
 _WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,1}|v?\d+(?:[.\-:/]\d+)*")
 _WORD_OF_PASSWORDS = re.compile(
@@ -177,7 +180,7 @@ def _assigned_abroad(page: Page) -> Iterator[Claim]:
     for end in _FOREIGN.ends(page.text):
         given = _GIVEN_FOREIGN.match(page.text, end)
         value = _trimmed(given["value"], quoted=False) if given else ""
-        if given and len(value) >= _FEWEST and not _REFERENCE.match(value) and (_DIGIT.search(value) or _strong(value)):
+        if given and len(value) >= _FEWEST and not _stands_in(value) and (_DIGIT.search(value) or _strong(value)):
             at = given.start("value")
             yield Claim(7, at, at + len(value), SECRET, "assigned")
 
@@ -187,7 +190,7 @@ def _value_before(text: str, start: int) -> Claim | None:
     if not _SAID_AFTER.match(text, start):
         return None
     word = _BEFORE.search(text, max(0, start - 64), start)
-    if word and _strong(word[0]) and not _REFERENCE.match(word[0]):
+    if word and _strong(word[0]) and not _stands_in(word[0]):
         return Claim(7, *word.span(), SECRET, "assigned")
     return None
 
@@ -239,7 +242,7 @@ def _value(page: Page, start: int, low: str, *, prose: bool) -> Claim | None:
         return None
     value = _trimmed(said["value"], quoted=False)
     good = _strong(value) if name.password else _keylike(value) and not (is_hash(value) or _COUNTED.search(said[0]))
-    if len(value) < _FEWEST or not good or _REFERENCE.match(value) or _NO_VALUE.match(value):
+    if len(value) < _FEWEST or not good or _stands_in(value) or _NO_VALUE.match(value):
         return None
     return _claimed(page, said.start("value"), value)
 
@@ -264,7 +267,7 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     if field:
         at, value = at + field.end(), value[field.end() :]
     value = _trimmed(value, quoted=bool(quote))
-    if len(value) < _FEWEST or _REFERENCE.match(value) or _NO_VALUE.match(value):
+    if len(value) < _FEWEST or _stands_in(value) or _NO_VALUE.match(value):
         return None
     if not means and not given[2] and page.text[max(0, start - 2) : start] != "--":
         # only a space between: a sentence, unless what follows is no word
@@ -300,6 +303,13 @@ def _trimmed(value: str, *, quoted: bool) -> str:
     if ended:
         value = value[: ended.start()]
     return value.rstrip(",.;:)]}>»」")
+
+
+def _stands_in(value: str) -> bool:
+    """Whether this stands where a secret is to be put: a placeholder, a variable, a call."""
+    if _STAND_IN.match(value[:_STAND_INS].lower()):
+        return True
+    return (value[0] in _REFERENCE_SIGNS or "(" in value or "[" in value) and _REFERENCE.match(value) is not None
 
 
 def _strong(value: str) -> bool:

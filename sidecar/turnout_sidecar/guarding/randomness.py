@@ -15,6 +15,7 @@ _HASH = re.compile(
 _WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*[_\-.]?\d{0,4}|v?\d+(?:[.\-]\d+)*")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _BITS = (0.0, *(count * log2(count) for count in range(1, 513)))
+_ROUNDING = 1e-9
 _NUMBER = re.compile(r"\d+")
 _LONG_WORD = re.compile(r"[a-z]{6}|[A-Z][a-z]{4}")
 
@@ -25,6 +26,22 @@ def entropy(text: str) -> float:
     if length >= len(_BITS):
         text, length = text[: len(_BITS) - 1], len(_BITS) - 1
     return log2(length) - sum(map(_BITS.__getitem__, map(text.count, set(text)))) / length
+
+
+def has_entropy(text: str, least: float) -> bool:
+    """Whether the entropy of a text is at least so many bits a character; how many characters differ mostly tells."""
+    length, kinds = len(text), len(set(text))
+    if length < len(_BITS):
+        if log2(kinds) < least:
+            return False
+        # no text has less than one whose characters are all different but for one that is repeated
+        if log2(length) - _BITS[length - kinds + 1] / length >= least + _ROUNDING:
+            return True
+    return entropy(text) >= least
+
+
+def _digits(value: str) -> int:
+    return len(value) - len(value.encode("ascii", "replace").translate(None, b"0123456789"))
 
 
 def is_hash(value: str) -> bool:
@@ -39,20 +56,22 @@ def is_wordy(value: str) -> bool:
 
 def is_random(value: str, *, least: float) -> bool:
     """Whether letters and digits are mixed as no word, name or version is."""
-    digits = sum(map(value.count, "0123456789"))
+    digits = _digits(value)
     if digits == len(value):
         return False
     if not digits:
         capitals = sum(map(str.isupper, value))
-        return len(value) // 3 < capitals < len(value) and entropy(value) >= least and _HUMPS.search(value) is not None
+        return (
+            len(value) // 3 < capitals < len(value) and has_entropy(value, least) and _HUMPS.search(value) is not None
+        )
     if _WORDY.fullmatch(value) or (value.islower() and not _HEX.fullmatch(value) and digits < len(value) // 10):
         return False
-    return entropy(value) >= least
+    return has_entropy(value, least)
 
 
 def is_key(value: str) -> bool:
     """Whether a word is so mixed that it speaks for itself: capitals, small letters and digits all through, and no words in it."""
-    digits = sum(map(value.count, "0123456789"))
+    digits = _digits(value)
     if digits < 3 or digits * 3 > len(value) * 2 or value.islower() or value.isupper():  # noqa: PLR2004
         return False
     small = sum(map(str.islower, value))

@@ -11,7 +11,7 @@ that were not asked for are left out: a card is no phone even where cards do not
 from collections.abc import Iterator
 
 from turnout_sidecar.guarding.addresses import emails, machines, urls
-from turnout_sidecar.guarding.decoded import inner_texts, is_login, wrapped_text
+from turnout_sidecar.guarding.decoded import begins, inner_texts, is_login, wrapped_text
 from turnout_sidecar.guarding.findings import SECRET, Claim, Finding, settle
 from turnout_sidecar.guarding.leaks import assigned, hooks, private_keys
 from turnout_sidecar.guarding.lettered import lettered
@@ -73,58 +73,57 @@ def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
     return claims
 
 
-def _long_words(page: Page, entities: frozenset[str], depth: int) -> Iterator[Claim]:
-    flat = page.raw.translate(_WORDS)
-    at = flat.find(_LONG_WORD)
-    if at < 0:
-        return
-    flat += b" "
+def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]:
+    claims: list[Claim] = []
+    flat = page.raw.translate(_WORDS) + b" "
     text = page.text
     seen = 0
+    at = flat.find(_LONG_WORD)
     while at >= 0:
-        end = flat.find(b" ", at)
-        after = end
+        after = end = flat.find(b" ", at)
         if _telling(page, at, end):
-            known = list(keys(text, at, end))
+            stretch = text[at:end]
+            plain = stretch.isascii() and stretch.isalnum()
+            known = keys(text, at, end, plain=plain)
             if known:
-                yield from known
+                claims += known
                 after = max(end, known[-1].end)
             else:
-                yield from words(page, text[at:end], at)
-                if depth:
+                claims += words(page, stretch, at, plain=plain)
+                # letters and digits alone are one word: where that cannot be text nothing in it can
+                if depth and (not plain or begins(stretch)):
                     for start, stop, inner in _inner(text, at, end, seen):
                         after = max(after, stop)
                         seen = max(seen, stop)
                         if inner:
-                            yield from _within(inner, start, stop, entities, depth)
+                            claims += _within(inner, start, stop, entities, depth)
         at = flat.find(_LONG_WORD, after)
+    return claims
 
 
-def _inner(text: str, at: int, end: int, seen: int) -> Iterator[tuple[int, int, str]]:
+def _inner(text: str, at: int, end: int, seen: int) -> list[tuple[int, int, str]]:
     """What a long word holds, on its own or with the lines that follow it, and where."""
-    for start, stop, inner in inner_texts(text[at:end]):
-        yield at + start, at + stop, inner
+    found = [(at + start, at + stop, inner) for start, stop, inner in inner_texts(text[at:end])]
     wrapped = wrapped_text(text, at, end) if at >= seen and _goes_on(text, end, end - at) else None
     if wrapped:
         # lines that hold nothing together are not asked again from each of them on
-        yield wrapped[0], wrapped[1], wrapped[2] or ""
+        found.append((wrapped[0], wrapped[1], wrapped[2] or ""))
+    return found
 
 
 def _telling(page: Page, at: int, end: int) -> bool:
     """Whether a long word can be a key or hold a text: it has letters and digits, or capitals all through."""
     shape = page.shape
     letters = shape.count(b"a", at, end)
-    if end - at < _ACCOUNT and letters < _FEW:
+    if letters < _FEW and end - at < _ACCOUNT:
         return not page.text[at:end:2].strip("3")  # digits in hexadecimal
-    if shape.find(b"0", at, end) >= 0:
-        return True
-    return letters >= _FEW and not page.text[at + 1 : end].islower()
+    return shape.find(b"0", at, end) >= 0 or (letters >= _FEW and not page.text[at + 1 : end].islower())
 
 
 def _goes_on(text: str, end: int, length: int) -> bool:
     """Whether an encoded word could go on behind white space."""
-    following = text[end : end + 2]
-    return following[:1] in {"\n", "\r"} or (length >= _WRAP and following[:1] == " " and following[1:].isalnum())
+    following = text[end : end + 1]
+    return following in {"\n", "\r"} or (length >= _WRAP and following == " " and text[end + 1 : end + 2].isalnum())
 
 
 def _within(inner: str, start: int, stop: int, entities: frozenset[str], depth: int) -> Iterator[Claim]:

@@ -9,7 +9,6 @@ it is said to be one.
 """
 
 import re
-from collections.abc import Iterator
 
 from turnout_sidecar.guarding.accounts import like_wallet, wallet
 from turnout_sidecar.guarding.findings import SECRET, Claim
@@ -110,36 +109,39 @@ _FEWEST = 20
 _MAILGUN = re.compile(r"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}")
 _MAILGUN_LENGTH = 50
 _LEAST, _LONGEST = 14, 4096
+_SHORTEST_CUE = 3  # no word that speaks of keys is shorter
 
 
-def words(page: Page, stretch: str, offset: int) -> Iterator[Claim]:
-    """Keys and wallets among the words of a stretch without white space."""
+def words(page: Page, stretch: str, offset: int, *, plain: bool = False) -> list[Claim]:
+    """Keys and wallets among the words of a stretch without white space; plain: it is letters and digits of ASCII only."""
+    if plain:
+        claim = _claim(page, stretch, offset) if len(stretch) <= _LONGEST else None
+        return [claim] if claim else []
+    claims: list[Claim] = []
     for found in _WORD.finditer(stretch):
         word = found[0]
         if len(word) > _LONGEST:
             continue
         start = offset + found.start()
-        if "/" in word or "+" in word or "=" in word:
+        if "/" not in word and "+" not in word and "=" not in word:
+            claim = _claim(page, word, start)
+        else:
             claim = _with_marks(page, word, start)
-            if claim:
-                yield claim
-                continue
-            for part in _PART.finditer(word):
-                claim = _claim(page, part[0], start + part.start())
-                if claim:
-                    yield claim
-            continue
-        claim = _claim(page, word, start)
+            if claim is None:
+                parts = [_claim(page, part[0], start + part.start()) for part in _PART.finditer(word)]
+                claims += [part for part in parts if part]
         if claim:
-            yield claim
+            claims.append(claim)
+    return claims
 
 
 def _claim(page: Page, word: str, start: int) -> Claim | None:
     word = word.rstrip(".-~|$")
-    if len(word) < _LEAST:
+    length = len(word)
+    if length < _LEAST:
         return None
-    if len(word) == _MAILGUN_LENGTH and _MAILGUN.fullmatch(word):
-        return Claim(1, start, start + len(word), SECRET, "key-mailgun")
+    if length == _MAILGUN_LENGTH and _MAILGUN.fullmatch(word):
+        return Claim(1, start, start + length, SECRET, "key-mailgun")
     return wallet(page, word, start) or (None if like_wallet(word) else _random(page, word, start))
 
 
@@ -167,23 +169,22 @@ def _random(page: Page, word: str, start: int) -> Claim | None:
             and not UUID.fullmatch(prefixed[2])
         ):
             return Claim(7, start, start + len(word), SECRET, "prefixed-key")
-    if (
-        UUID.fullmatch(word)
-        or (start and page.text[start - 1] in _GLUED and is_hash(word))
-        or not is_random(word, least=3.0)
-    ):
+    if UUID.fullmatch(word) or (start and page.text[start - 1] in _GLUED and is_hash(word)):
         return None
-    said = page.last(_NEAR, start, _on_line(page, start))
-    if said < 0 or _TAKEN.search(page.text, max(0, start - _NEXT_TO), start):
+    # what is said before is asked first: few words have anything to do with keys, most long ones are random
+    window = _on_line(page, start)
+    if window < _SHORTEST_CUE or page.last(_NEAR, start, window) < 0 or not is_random(word, least=3.0):
         return None
-    if _named(page, start):
+    if _TAKEN.search(page.text, max(0, start - _NEXT_TO), start) or _named(page, start):
         return None
     return Claim(7, start, start + len(word), SECRET, "random-near-word")
 
 
 def _on_line(page: Page, start: int) -> int:
     """How far before a place, on its line, a word still speaks of it."""
-    return start - max(page.text.rfind("\n", max(0, start - _NEXT_TO), start) + 1, start - _NEXT_TO)
+    low = start - _NEXT_TO if start > _NEXT_TO else 0
+    line = page.text.rfind("\n", low, start)
+    return start - low if line < 0 else start - line - 1
 
 
 def _named(page: Page, start: int) -> bool:

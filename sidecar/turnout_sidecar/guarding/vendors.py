@@ -86,27 +86,30 @@ _MARKED = tuple(
     (mark, Vendor(f"key-{rule}", re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")), _reach(reach))
     for mark, reach, rule, pattern in (line.split(" ", 3) for line in MARKED.strip().splitlines())
 )
+_ANY_MARK = re.compile("|".join(re.escape(mark) for mark, _, _ in _MARKED))
 
 
-def keys(text: str, at: int, end: int) -> Iterator[Claim]:
-    """Keys in the formats of vendors, in a stretch of a text without white space."""
+def keys(text: str, at: int, end: int, *, plain: bool = False) -> list[Claim]:
+    """Keys in the formats of vendors, in a stretch of a text without white space; plain: it is letters and digits of ASCII only."""
+    claims: list[Claim] = []
     taken = at
     if text[at : at + _LITERAL] in _BEGUN:
         claim = _key_at(text, at)
         if claim:
             taken = claim.end
-            yield claim
-    for found in _INNER.finditer(text, at, end):
-        start = found.end()
-        if start >= taken and text[start : start + _LITERAL] in _BEGUN:
-            claim = _key_at(text, start)
-            if claim:
-                taken = claim.end
-                yield claim
-    if end - at >= _SHORTEST_MARKED:
-        for mark, vendor, reach in _MARKED:
-            if text.find(mark, at, end) >= 0:
-                yield from _around(text, at, end, mark, vendor, reach)
+            claims.append(claim)
+    if not plain:
+        for found in _INNER.finditer(text, at, end):
+            place = found.end()
+            if text[place : place + _LITERAL] in _BEGUN and place >= taken:
+                claim = _key_at(text, place)
+                if claim:
+                    taken = claim.end
+                    claims.append(claim)
+    if end - at >= _SHORTEST_MARKED and _ANY_MARK.search(text, at, end):
+        for marked in _MARKED:
+            claims += _around(text, at, end, *marked)
+    return claims
 
 
 def _key_at(text: str, start: int) -> Claim | None:
