@@ -57,6 +57,7 @@ _SIXTEEN = re.compile(
 )
 _BRACKETS = (" (", "(")
 _OWN = 48
+_ENDURANCE = 2048  # numbers in a row that are no ids: no text has so many and one more that only its words tell
 _CLOSE, _NUMBER = 16, 5  # so near a word belongs to the number; so many digits between have taken it already
 _DIGITS = re.compile(r"\d")
 _AFTER = re.compile(r" ?\(([^\W\d][\w .\-]{1,24})\)")
@@ -245,8 +246,10 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
         upper = raw == raw.upper()
         raw = raw.upper()
     value = raw.decode()
-    if len(rules) > _FEW and not _hinted(page, start, end):
-        rules = _SURE.get(id(rules), ()) if upper else ()
+    if len(rules) > _FEW:
+        page.vain += 1
+        if page.vain > _ENDURANCE or not _hinted(page, start, end):
+            rules = _SURE.get(id(rules), ()) if upper else ()
     said: tuple[str, bool] | None = None
     for identity in rules:
         if not identity.check(value):
@@ -258,6 +261,7 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
             said = said or _said(page, start, end)
             if not (said[1] and not identity.weak) and not _speaks(said[0], identity):
                 continue
+        page.vain = 0
         return Claim(4, start, end, "NationalId", identity.rule)
     return None
 

@@ -46,7 +46,7 @@ def linear(pattern: str) -> "re2._Regexp":
 class Page:
     """One text under scan."""
 
-    __slots__ = ("_said", "foreign", "raw", "shape", "text")
+    __slots__ = ("_said", "foreign", "raw", "shape", "text", "vain")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -57,6 +57,7 @@ class Page:
             self.raw = text.encode("latin-1", "replace")
             self.foreign = _SCRIPTS.search(text) is not None
         self.shape = self.raw.translate(_SHAPES)
+        self.vain = 0  # numbers in a row that could have been ids and were none
         self._said: tuple[int, int, list[str]] | None = None
 
     def alone(self, start: int, end: int) -> bool:
