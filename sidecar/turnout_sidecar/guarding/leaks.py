@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from turnout_sidecar.guarding.codes import CODES, codes
 from turnout_sidecar.guarding.findings import SECRET, Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, linear, plain
@@ -118,7 +119,8 @@ _AFTER = (
 )
 _DOCUMENT = plain(DOCUMENTS)
 _SAID_AFTER = re.compile(_AFTER, re.IGNORECASE)
-_CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{_AFTER})")
+_CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{CODES}|{_AFTER})")
+_CODE = plain(CODES)
 _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _AFTER_BEGINS = " \"'`,"
 _LOOK = 96
@@ -150,8 +152,9 @@ def hooks(page: Page) -> Iterator[Claim]:
 
 
 def assigned(page: Page) -> Iterator[Claim]:
-    """Values given to names that speak of a secret, and the numbers of documents, which the same search finds."""
+    """Values given to names that speak of a secret, and codes and numbers of documents, which the same search finds."""
     text, raw = page.text, page.raw
+    coded = b"0" in page.shape or "phrase" in text
     taken = idle = 0
     for found in _CUES.finditer(raw):
         start, end = found.span()
@@ -165,7 +168,11 @@ def assigned(page: Page) -> Iterator[Claim]:
             before = _value_before(text, start)
             if before:
                 yield before
-        claim = _value(page, start, low, prose=idle < _PATIENCE)
+        code = _CODE.match(low) if coded else None
+        if code:
+            yield from codes(page, start, start + code.end())
+        # a name may stand within what announces codes: setup key
+        claim = _value(page, start, low, end - start if code else 0, prose=idle < _PATIENCE)
         if claim is None and _DOCUMENT.match(low):
             claim = document(page, end)
         if claim:
@@ -219,10 +226,12 @@ def _name(name: str) -> _Name:
     )
 
 
-def _value(page: Page, start: int, low: str, *, prose: bool) -> Claim | None:
-    """What a name that begins here is given, if it is a secret; the second time in lower case."""
+def _value(page: Page, start: int, low: str, within: int, *, prose: bool) -> Claim | None:
+    """What a name that begins here, or within so many characters, is given, if it is a secret; the second time in lower case."""
     text = page.text
-    begun = _BEGIN.match(low) or (_BEGIN.search(low, 0, 48) if low[0] in _AFTER_BEGINS else None)
+    begun = _BEGIN.match(low)
+    if begun is None and (within or low[0] in _AFTER_BEGINS):
+        begun = _BEGIN.search(low, 0, 48 if low[0] in _AFTER_BEGINS else within)
     if begun is None:
         return None
     name = _name(begun[0])
