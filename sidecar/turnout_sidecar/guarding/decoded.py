@@ -24,6 +24,7 @@ _LONGEST = 65_536
 # what the first six bits of a printable character of ASCII can be
 _BEGINS = frozenset("IJKLMNOPQRSTUVWXYZabcdef")
 _BEGINS_HEX = frozenset("234567")
+_COULD_BEGIN = re.compile(r"(?<![A-Za-z0-9+/_\-])(?:[I-Za-f].{3}[I-Za-f].{3}[I-Za-f].{3}[I-Za-f]|[2-7].[2-7].[2-7]|0x)")
 _HEX = re.compile(r"((?:[0-9a-fA-F]{2}){10,})")
 
 
@@ -32,7 +33,7 @@ def inner_texts(stretch: str) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     for encoded in _BASE64.finditer(stretch):
         word = encoded[0]
-        if begins(word):
+        if _begins(word):
             text = text_of(word)
             if text is not None:
                 found.append((encoded.start(), encoded.end(), text))
@@ -42,13 +43,18 @@ def inner_texts(stretch: str) -> list[tuple[int, int, str]]:
 def wrapped_text(text: str, at: int, end: int) -> tuple[int, int, str | None] | None:
     """The same for a word that goes on after white space: where it begins, where it ends, what it says, if it says anything."""
     at += len(text[at:end].rstrip(_LETTERS))
-    if end - at < _FEWEST or not begins(text[at : at + _FEWEST]):
+    if end - at < _FEWEST or not _begins(text[at : at + _FEWEST]):
         return None
     found = _WRAPPED.match(text, at)
     return (found.start(), found.end(), text_of(_BREAKS.sub("", found[0]))) if found else None
 
 
-def begins(word: str) -> bool:
+def may_hold_text(stretch: str, *, plain: bool) -> bool:
+    """Whether one of the words in a stretch could stand for text; plain: it is one word of letters and digits of ASCII only."""
+    return _begins(stretch) if plain else _COULD_BEGIN.search(stretch) is not None
+
+
+def _begins(word: str) -> bool:
     """Whether the first characters of a word could stand for text in base64 or hexadecimal."""
     if word[0] in _BEGINS:
         return word[4] in _BEGINS and word[8] in _BEGINS and word[12] in _BEGINS

@@ -11,7 +11,7 @@ that were not asked for are left out: a card is no phone even where cards do not
 from collections.abc import Iterator
 
 from turnout_sidecar.guarding.addresses import emails, machines, urls
-from turnout_sidecar.guarding.decoded import begins, inner_texts, is_login, wrapped_text
+from turnout_sidecar.guarding.decoded import inner_texts, is_login, may_hold_text, wrapped_text
 from turnout_sidecar.guarding.findings import SECRET, Claim, Finding, settle
 from turnout_sidecar.guarding.leaks import assigned, hooks, private_keys
 from turnout_sidecar.guarding.lettered import lettered
@@ -76,28 +76,28 @@ def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
 def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]:
     claims: list[Claim] = []
     flat = page.raw.translate(_WORDS) + b" "
+    find = flat.find
     text = page.text
     seen = 0
-    at = flat.find(_LONG_WORD)
+    at = find(_LONG_WORD)
     while at >= 0:
-        after = end = flat.find(b" ", at)
+        after = end = find(b" ", at)
         if _telling(page, at, end):
             stretch = text[at:end]
             plain = stretch.isascii() and stretch.isalnum()
-            known = keys(text, at, end, plain=plain)
+            known = keys(text, at, stretch, plain=plain)
             if known:
                 claims += known
                 after = max(end, known[-1].end)
             else:
                 claims += words(page, stretch, at, plain=plain)
-                # letters and digits alone are one word: where that cannot be text nothing in it can
-                if depth and (not plain or begins(stretch)):
+                if depth and may_hold_text(stretch, plain=plain):
                     for start, stop, inner in _inner(text, at, end, seen):
                         after = max(after, stop)
                         seen = max(seen, stop)
                         if inner:
                             claims += _within(inner, start, stop, entities, depth)
-        at = flat.find(_LONG_WORD, after)
+        at = find(_LONG_WORD, after)
     return claims
 
 
@@ -115,9 +115,11 @@ def _telling(page: Page, at: int, end: int) -> bool:
     """Whether a long word can be a key or hold a text: it has letters and digits, or capitals all through."""
     shape = page.shape
     letters = shape.count(b"a", at, end)
-    if letters < _FEW and end - at < _ACCOUNT:
+    if letters >= _FEW:
+        return shape.find(b"0", at, end) >= 0 or not page.text[at + 1 : end].islower()
+    if end - at < _ACCOUNT:
         return not page.text[at:end:2].strip("3")  # digits in hexadecimal
-    return shape.find(b"0", at, end) >= 0 or (letters >= _FEW and not page.text[at + 1 : end].islower())
+    return shape.find(b"0", at, end) >= 0
 
 
 def _goes_on(text: str, end: int, length: int) -> bool:

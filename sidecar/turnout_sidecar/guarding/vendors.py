@@ -89,24 +89,28 @@ _MARKED = tuple(
 _ANY_MARK = re.compile("|".join(re.escape(mark) for mark, _, _ in _MARKED))
 
 
-def keys(text: str, at: int, end: int, *, plain: bool = False) -> list[Claim]:
+def keys(text: str, at: int, stretch: str, *, plain: bool = False) -> list[Claim]:
     """Keys in the formats of vendors, in a stretch of a text without white space; plain: it is letters and digits of ASCII only."""
     claims: list[Claim] = []
-    taken = at
-    if text[at : at + _LITERAL] in _BEGUN:
+    taken, end = at, at + len(stretch)
+    if stretch[:_LITERAL] in _BEGUN:
         claim = _key_at(text, at)
         if claim:
             taken = claim.end
             claims.append(claim)
     if not plain:
-        for found in _INNER.finditer(text, at, end):
-            place = found.end()
+        for found in _INNER.finditer(stretch):
+            place = at + found.end()
             if text[place : place + _LITERAL] in _BEGUN and place >= taken:
                 claim = _key_at(text, place)
                 if claim:
                     taken = claim.end
                     claims.append(claim)
-    if end - at >= _SHORTEST_MARKED and _ANY_MARK.search(text, at, end):
+    if (
+        len(stretch) >= _SHORTEST_MARKED
+        and ("A" in stretch or "Q" in stretch or not plain)
+        and _ANY_MARK.search(stretch)
+    ):
         for marked in _MARKED:
             claims += _around(text, at, end, *marked)
     return claims
