@@ -11,7 +11,7 @@ from turnout_contract.schema import crd, json_schema, reference
 
 OWNED = ("crds/*.yaml", "charts/turnout-crds/templates/*.yaml", "docs/reference/*.md", "docs/schemas/*.json")
 """What is generated, and nothing else lies there."""
-ELSEWHERE = frozenset({"docs/reference/protocols.md"})
+ELSEWHERE = frozenset({"docs/reference/inspected.md", "docs/reference/protocols.md"})
 """What lies there and is generated from the wire formats, by tools/protocols.py."""
 
 
