@@ -293,9 +293,11 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
     "aa 00 00 00 a": (_NINO,),
     "aa 000000 a": (_NINO,),
     "aa-00-00-00-a": (_NINO,),
-    "aaaaaa00a00a000a": (_rule("it-cf", check.codice_fiscale, "fiscale|cod. fisc|cod fisc|c.f.|codice f", sure=True),),
+    "aaaaaa00a00a000a": (
+        _rule("it-cf", check.codice_fiscale, "fiscale|tax code|cod. fisc|cod fisc|c.f.|codice f", sure=True),
+    ),
     "aaa aaa 00a00 a000a": (
-        _rule("it-cf", check.codice_fiscale, "fiscale|cod. fisc|cod fisc|c.f.|codice f", sure=True),
+        _rule("it-cf", check.codice_fiscale, "fiscale|tax code|cod. fisc|cod fisc|c.f.|codice f", sure=True),
     ),
     "aaaaa0000a": (_PAN,),
     "a000000000": (_rule("tw-id", east.taiwanese, "taiwan|身分證", sure=True),),
@@ -314,6 +316,14 @@ BY_SHAPE: dict[str, tuple[Identity, ...]] = {
 }
 _OWN_WORDS = sorted({word for rules in BY_SHAPE.values() for rule in rules for word in rule.words})
 # any word at all that could give a number the meaning of an id: where there is none, only numbers that need none are checked
-HINTS = Words(
-    ANY_ID_LATIN + "|" + "|".join(re.escape(word.strip()).replace("\\ ", " ") for word in _OWN_WORDS), ANY_ID_OTHER
-)
+
+
+def _is_latin(word: str) -> bool:
+    """Whether all letters are Latin, accents and all."""
+    return not any("\u0370" <= char < "\u1e00" or char >= "\u2c00" for char in word)
+
+
+_LATIN_WORDS = [re.escape(word.strip()).replace("\\ ", " ") for word in _OWN_WORDS if _is_latin(word)]
+_OTHER_WORDS = [word.strip() for word in _OWN_WORDS if not _is_latin(word)]
+# any word at all that could give a number the meaning of an id: where there is none, only numbers that need none are checked
+HINTS = Words("|".join([ANY_ID_LATIN, *_LATIN_WORDS]), "|".join([ANY_ID_OTHER, *_OTHER_WORDS]))

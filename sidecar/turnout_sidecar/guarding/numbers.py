@@ -18,7 +18,14 @@ from turnout_sidecar.guarding.checksums import luhn
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, HINTS, SSN, Identity
 from turnout_sidecar.guarding.page import Page, alone
-from turnout_sidecar.guarding.phones import begins_with_zero, loose_phones, phone_after_word, sure_phone, sure_phones
+from turnout_sidecar.guarding.phones import (
+    SAID,
+    begins_with_zero,
+    loose_phones,
+    phone_after_word,
+    sure_phone,
+    sure_phones,
+)
 from turnout_sidecar.guarding.words import Words
 
 _RUN = re.compile(rb"[0+(][0 .()\-/\n+\t_]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
@@ -56,7 +63,7 @@ _SIXTEEN = re.compile(
     r"|50|5[678]"
 )
 _BRACKETS = (" (", "(")
-_OWN = 48
+_OWN, _CALL = 48, 40
 _ENDURANCE = 2048  # numbers in a row that are no ids: no text has so many and one more that only its words tell
 _CLOSE, _NUMBER = 16, 5  # so near a word belongs to the number; so many digits between have taken it already
 _DIGITS = re.compile(r"\d")
@@ -232,6 +239,8 @@ def _issued(page: Page, digits: str, at: int) -> bool:
     if length == 14:  # noqa: PLR2004 - Diners
         return digits.startswith(_DINERS)
     if length in {13, 19}:
+        if length == 13 and page.unspent(HINTS, at):  # noqa: PLR2004
+            return False
         return digits[0] == "4" or (length == 19 and digits[0] == "6")  # noqa: PLR2004
     return length == 12 and page.near(_CARD_WORDS, at)  # noqa: PLR2004  # noqa: PLR2004
 
@@ -255,7 +264,7 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
         if not identity.check(value):
             continue
         if identity.sure and upper:
-            if value.isdecimal() and identity is not SSN and page.last_word(start) in _NOT_ID:
+            if value.isdecimal() and identity is not SSN and _said_otherwise(page, start):
                 continue
         else:
             said = said or _said(page, start, end)
@@ -264,6 +273,11 @@ def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...]
         page.vain = 0
         return Claim(4, start, end, "NationalId", identity.rule)
     return None
+
+
+def _said_otherwise(page: Page, start: int) -> bool:
+    """Whether the words before a number of digits alone say that it is another thing: an order, a phone."""
+    return page.last_word(start) in _NOT_ID or page.unspent(SAID, start, _CALL)
 
 
 def _hinted(page: Page, start: int, end: int) -> bool:

@@ -88,7 +88,7 @@ class Page:
         said = self._said
         if said is None or said[0] != start or said[1] != window:
             low = start - window
-            said = self._said = (start, window, tokens(self.text[max(0, low) : start]))
+            said = self._said = (start, window, tokens(self.raw[max(0, low) : start]))
         return said[2]
 
     def last_word(self, start: int, window: int = WINDOW) -> str:
@@ -134,10 +134,12 @@ _CLOSE = 20
 
 def last_word(before: str) -> str:
     """The word that the text before a place ends with; `no`, `number` and the like are passed over."""
-    return _last_word(tokens(before[-_CLOSE:]))
+    return _last_word(tokens(before[-_CLOSE:].encode("latin-1", "replace")))
 
 
 def _last_word(said: list[str]) -> str:
+    if not said:
+        return ""
     at = len(said) - 1
     while at > 0 and said[at] in _FILLERS:
         at -= 1

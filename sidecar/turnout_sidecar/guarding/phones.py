@@ -34,7 +34,8 @@ _BEGUN = {
 }
 _LOOSE = re.compile(rb"\+?(?:\(0{1,5}+\)[ .\-/]?)?0{1,12}+(?:[ .\-/]{1,2}+0{1,8}+){0,5}+(?!0)")
 SAID = Words(
-    r"phone|\bcall(?:s|ing|back)?\b|\btel\b|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|\bsms\b"
+    r"phone|\bcall(?:s|ing|back)?\b|\btel\b|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|whats app"
+    r"|ring mig|no hp|số điện|điện thoại|\bsms\b"
     r"|\btext (?:me|us)"
     r"|messages? to|registered"
     r"|telef|t(?:é|e)l(?:é|e)ph|\bt(?:é|e)l\b|teléf|teleph|\bhandy|rufnummer|durchwahl|ruf(?:e|t)? mich|r(?:ü"
@@ -53,7 +54,7 @@ SAID = Words(
     r"|ist)|zadzwo|telefon"
     r"|kom(?:ó|o)rk|volej|zavol|h(?:í|i)vj|sun(?:ă|a)|nazov|pozov|ara(?:y|d)|cep tel|hubungi|nomor|callback"
     r"|contacto|s(?:í|i)mi",
-    r"电话|電話|手机|手機|联系|телефон|моб|звон|тел\.|τηλ|κινητ|전화|휴대폰|연락처|携帯|هاتف|جوال|اتصل|טלפון"
+    r"电话|電話|мой номер|手机|手機|联系|телефон|моб|звон|тел\.|τηλ|κινητ|전화|휴대폰|연락처|携帯|هاتف|جوال|اتصل|טלפון"
     r"|נייד|โทร|फ़ोन|मोबाइल|điện thoại",
 )
 _LAST_GROUP = re.compile(rb"[ .\-]0{1,5}\Z")
@@ -107,6 +108,7 @@ _NOT_PHONE = frozenset(
 # decimals, digital object identifiers and ISBNs are no phones, whatever is said before
 _NOT_LOOSE = re.compile(r"(?!0\d)\d{1,6}\.\d{5,}|10\.\d{4,9}/|97[89][- ]?\d")
 _CHECKED = frozenset(("phone-national", "phone-00"))
+_ZERO = ord("0")
 _AMOUNT = re.compile(r" \d{3}[.]\d\d\Z")
 _CALLED = re.compile(
     r" (?:called|rang|texted|phoned|is calling|keeps calling|hat angerufen|rief|llamó|ha chiamato|a appelé|ligou)\b"
@@ -153,7 +155,9 @@ def begins_with_zero(rule: str, shape: bytes) -> bool:
 
 def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if its digits can be one."""
-    if not _plausible(page, rule, at, end) or (rule in _CHECKED and page.last_word(at, _NEAR) in _NOT_PHONE):
+    if not _plausible(page, rule, at, end) or (
+        rule in _CHECKED and page.raw[at] == _ZERO and page.last_word(at, _NEAR) in _NOT_PHONE
+    ):
         return None
     return _claim(page, at, end, rule)
 

@@ -13,15 +13,23 @@ words, are looked for as they are.
 import re
 import unicodedata
 
-_TOKENS = re.compile(r"[A-Z]?[a-zà-ÿ]+|[A-ZÀ-Þ]+|[0-9]+|[^\W\d_]+")
+_HUMP = re.compile(rb"[a-z][A-Z]")
+_HUMPS = re.compile(rb"(?<=[a-z])(?=[A-Z])")
+# letters in lower case, digits as they are, a space for all else
+_PLAIN = bytes(
+    ord(chr(code).lower()) if chr(code).isalpha() else code if code in b"0123456789" else ord(" ")
+    for code in range(256)
+)
 _KEY = 3
 _ATOM = re.compile(r"\\b|\\(.)|\[([^\]]+)\]|(\(\?:)|(.)", re.DOTALL)
 _DIGITS = "0123456789"
 
 
-def tokens(text: str) -> list[str]:
-    """The words and numbers of a short text, in lower case."""
-    return "|".join(_TOKENS.findall(text)).lower().split("|")
+def tokens(raw: bytes) -> list[str]:
+    """The words and numbers of a short text in Latin-1, in lower case; letters that Latin-1 does not know part words."""
+    if _HUMP.search(raw):
+        raw = _HUMPS.sub(b" ", raw)
+    return raw.translate(_PLAIN).decode("latin-1").split()
 
 
 class Words:
@@ -35,7 +43,9 @@ class Words:
         exact: set[str] = set()
         for entry in _expanded(latin) if latin else ():
             bounded = entry.endswith("\b")
-            parts = tokens(entry)
+            parts = tokens(entry.encode("latin-1", "replace"))
+            if not parts:
+                continue
             if len(parts) > 1:
                 phrases.setdefault(parts[0], set()).add((tuple(parts[1:-1]), parts[-1], bounded))
             elif bounded or len(parts[0]) < _KEY:
@@ -48,7 +58,7 @@ class Words:
         plain = "".join(char for char in other if unicodedata.category(char) != "Mn")  # as texts are normalised
         # both cases are listed, since a pattern that ignores case is searched for far more slowly
         words = [word for word in plain.split("|") if word]
-        words += [word[0].upper() + word[1:] for word in words if word[0].upper() != word[0]]
+        words += [form for word in words for form in (word[0].upper() + word[1:], word.upper()) if form != word]
         self._other = re.compile("|".join(words)) if words else None
 
     def last(self, said: list[str]) -> int:
