@@ -57,6 +57,7 @@ _VALUE = re.compile(r"""(\\?["'`]?)([^\s"'`\\]{6,128})""")
 _WHOLE = {quote: re.compile(rf"(?:\\.|[^\\{quote}\s]){{6,256}}(?={quote})") for quote in "\"'`"}
 # where what is given ends without a quote: signs that a password may hold too end it only before another field
 _ENDED = re.compile(r"[;&](?=\w+=|\Z)|;(?=\w+:)|[<,|]")
+_ENDS = frozenset(";&<,|")
 _REST = re.compile(r"""[^\s"'`\\,;&<]{0,4096}""")
 # a cookie or a parameter inside of what is given
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z_\-]{1,40}=(?=[^=\s]{6})")
@@ -108,6 +109,7 @@ _WORD_OF_PASSWORDS = re.compile(
 _DIGIT = re.compile(r"\d")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _SHORTEST, _FEWEST, _LONG = 16, 6, 128
+_QUALIFIES = 14  # so close before a name stands the word that says what it is of
 _ENDURANCE = 2048  # cues in a row that lead to nothing: no text has so many and a secret behind them
 _PATIENCE = 256  # cues in a row that lead to nothing: from then on no sentences are read
 _AFTER = (
@@ -236,9 +238,9 @@ def _value(page: Page, start: int, low: str, within: int, *, prose: bool) -> Cla
         return None
     name = _name(begun[0])
     start += begun.start()
-    if name.public or _qualified(text, start):
-        return None
     if not name.anywhere and (not name.whole or (start and text[start - 1].isalpha() and text[start].islower())):
+        return None
+    if name.public or _qualified(text, start):
         return None
     given = _GIVEN.match(low, begun.end())
     if given is not None:
@@ -258,8 +260,8 @@ def _value(page: Page, start: int, low: str, within: int, *, prose: bool) -> Cla
 
 def _qualified(text: str, start: int) -> bool:
     """Whether the word before a name makes it that of something public: max tokens, public key, page token."""
-    before = text[max(0, start - 14) : start].lower().rstrip("_- ")
-    return before[-1:].isalpha() and before.isascii() and _LAST.findall(before)[-1] in NOT_SECRET
+    before = text[max(0, start - _QUALIFIES) : start].rstrip("_- ")
+    return before[-1:].isalpha() and before.isascii() and _LAST.findall(before.lower())[-1] in NOT_SECRET
 
 
 def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) -> Claim | None:
@@ -272,7 +274,7 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     at = found.start(2)
     whole = _WHOLE[quote].match(page.text, at) if quote in _WHOLE else None
     value = whole[0] if whole else value
-    field = _FIELD.match(value)
+    field = _FIELD.match(value) if "=" in value else None
     if field:
         at, value = at + field.end(), value[field.end() :]
     value = _trimmed(value, quoted=bool(quote))
@@ -308,9 +310,9 @@ def _keylike(value: str) -> bool:
 def _trimmed(value: str, *, quoted: bool) -> str:
     if quoted:
         return value
-    ended = _ENDED.search(value, _FEWEST)
-    if ended:
-        value = value[: ended.start()]
+    if not _ENDS.isdisjoint(value):
+        ended = _ENDED.search(value, _FEWEST)
+        value = value[: ended.start()] if ended else value
     return value.rstrip(",.;:)]}>»」")
 
 

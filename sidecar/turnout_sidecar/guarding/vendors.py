@@ -59,6 +59,18 @@ def _load() -> dict[str, tuple[Vendor, ...]]:
     return {head: tuple(found) for head, found in listed.items()}
 
 
+def _any_of(heads: set[str]) -> str:
+    """A pattern of all these beginnings that looks at each character once."""
+    if "" in heads:
+        return ""
+    firsts = sorted({head[0] for head in heads})
+    rests = {first: _any_of({head[1:] for head in heads if head[0] == first}) for first in firsts}
+    ends = "".join(re.escape(first) for first in firsts if not rests[first])
+    branches = [f"[{ends}]"] if ends else []
+    branches += [re.escape(first) + rest for first, rest in rests.items() if rest]
+    return f"(?:{'|'.join(branches)})"
+
+
 def _reach(written: str) -> range:
     """8-10 as a range, 32 as one of one."""
     low, _, high = written.partition("-")
@@ -81,7 +93,7 @@ _BY_THREE: dict[str, tuple[Vendor, ...]] = {
     for three in {head[:3] for head in _HEADS if len(head) > _LITERAL}
 }
 _BY_TWO = {head: _BY_BEGINNING[head] for head in _HEADS if len(head) == _LITERAL}
-_INNER = re.compile(r"[^A-Za-z0-9_.\-](?=[A-Za-z0-9$_])")
+_INNER = re.compile(f"[^A-Za-z0-9_.\\-](?={_any_of({*_BY_THREE, *_BY_TWO})})")
 _MARKED = tuple(
     (mark, Vendor(f"key-{rule}", re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")), _reach(reach))
     for mark, reach, rule, pattern in (line.split(" ", 3) for line in MARKED.strip().splitlines())
@@ -101,7 +113,7 @@ def keys(text: str, at: int, stretch: str, *, plain: bool = False) -> list[Claim
     if not plain:
         for found in _INNER.finditer(stretch):
             place = at + found.end()
-            if text[place : place + _LITERAL] in _BEGUN and place >= taken:
+            if place >= taken:
                 claim = _key_at(text, place)
                 if claim:
                     taken = claim.end
