@@ -151,12 +151,15 @@ def urls(page: Page, entities: frozenset[str]) -> Iterator[Claim]:
         at = text.find("://", at + 3)
 
 
+_NOTATIONS = ((_MAC_HYPHEN, _MACS[0], 2), (_MAC_DOT, _MACS[1], 4))
+
+
 def machines(page: Page) -> Iterator[Claim]:
     """IPv6 and MAC addresses."""
     text = page.text
     if text.count(":") > 1:
         yield from _with_colons(page)
-    for shape, pattern, back in ((_MAC_HYPHEN, _MACS[0], 2), (_MAC_DOT, _MACS[1], 4)):
+    for shape, pattern, back in _NOTATIONS if page.raw.count(b"-") > 4 else _NOTATIONS[1:]:  # noqa: PLR2004 - six bytes
         taken = 0
         for found in shape.finditer(text):
             start = found.start() - back

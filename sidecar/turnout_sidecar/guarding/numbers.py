@@ -56,7 +56,7 @@ _SURE = {id(rules): tuple(rule for rule in rules if rule.sure) for rules in BY_S
 _DIGIT = ord("0")
 _WINDOW, _BEHIND = 48, 40
 _PATIENCE = 512  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
-_FEWEST = 4
+_FEWEST, _GROUPS = 4, 2
 _AMEX, _DINERS, _JCB_OLD = ("34", "37"), ("30", "36", "38", "39"), ("1800", "2131")
 _SIXTEEN = re.compile(
     r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720|20[0-4])|3(?:52[89]|5[3-8])|6(?:011|4[4-9]|5|2|0|3|7)|81|9792"
@@ -212,11 +212,18 @@ def _card_stands(shape: bytes, at: int, end: int) -> bool:
     return alone(shape, at, end)
 
 
+def _in_series(shape: bytes, at: int, end: int) -> bool:
+    """Whether groups split by spaces go on at either side: a part of a card, an account or a phone is no id."""
+    if shape.count(b" ", at, end) < _GROUPS:
+        return False
+    return shape[at - 2 : at] == b"0 " or shape[end : end + 2] == b" 0"
+
+
 def _identities(shape: bytes, at: int) -> Iterator[Candidate]:
     found = _SHAPED.match(shape, at)
     while found:
         end = found.end()
-        if alone(shape, at, end):
+        if alone(shape, at, end) and not _in_series(shape, at, end):
             yield Candidate(at, end, _ID, _BY_SHAPE[found[0]], "id")
         end -= 1
         while end > at and shape[end] in b"0a":
