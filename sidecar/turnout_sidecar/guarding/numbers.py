@@ -28,7 +28,7 @@ from turnout_sidecar.guarding.phones import (
 )
 from turnout_sidecar.guarding.words import Words
 
-_RUN = re.compile(rb"[0+(][0 .()\-/\n+\t_]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
+_RUN = re.compile(rb"[0+(](?<![0a]0)[0 .()\-/\n+\t_]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
 _STARTS = re.compile(rb"(?<![0a])(?:[+(]+0|00|0[ .\-/]0?[0(]|0\.0{1,3}\.0)")
 _SEPARATOR = rb"[ .\-/_\t]{0,2}\n?"
 _CARDS = (
@@ -53,6 +53,7 @@ _SHAPED = re.compile(b"(?:" + b"|".join(re.escape(known.encode()) for known in _
 _BY_SHAPE = {shape.encode(): rules for shape, rules in BY_SHAPE.items()}
 # the rules of a shape that need no word, by the identity of the tuple of all
 _SURE = {id(rules): tuple(rule for rule in rules if rule.sure) for rules in BY_SHAPE.values()}
+_TOUCHES = frozenset(bytes((code,)) for code in b".-+/$_0a")
 _DIGIT = ord("0")
 _WINDOW, _BEHIND = 48, 40
 _PATIENCE = 512  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
@@ -64,7 +65,7 @@ _SIXTEEN = re.compile(
 )
 _BRACKETS = (" (", "(")
 _OWN, _CALL = 48, 40
-_ENDURANCE = 2048  # numbers in a row that are no ids: no text has so many and one more that only its words tell
+_ENDURANCE = 1024  # numbers in a row that are no ids: no text has so many and one more that only its words tell
 _CLOSE, _NUMBER = 16, 5  # so near a word belongs to the number; so many digits between have taken it already
 _DIGITS = re.compile(r"\d")
 _AFTER = re.compile(r" ?\(([^\W\d][\w .\-]{1,24})\)")
@@ -139,7 +140,8 @@ def numbers(page: Page) -> Iterator[Claim]:
         idle = 0
         while begin < end:
             plan = _plan if idle < _PATIENCE else _table
-            lead = begin - 2 if begin > 1 else 0
+            # what touches a number matters only if it could be a part of it
+            lead = begin if shape[begin - 1 : begin] not in _TOUCHES else max(0, begin - 2)
             stop = end if end - begin <= _WINDOW else begin + _WINDOW + _BEHIND
             for offset, last, kind, rules, rule in plan(shape[lead:stop], begin - lead):
                 start = lead + offset
