@@ -49,14 +49,14 @@ _GIVEN_FOREIGN = re.compile(
     r"[^\W\x00-\x7f]{0,4}[ \t]{0,4}(?::|=|-|—|は|是|为|為|=>|это|:=|은|는|הוא|هي"
     r"|είναι)?[ \t]{0,4}[\"'`«「]?(?P<value>[!-~]{6,96})"
 )
-# every branch begins with a letter that a name begins with; what is given must be long enough to be anything
 # names that mean something within any word, and others that stand alone: no cue in "significant" or "article"
 _CUE = (
     r"(?:(?:passw(?:ord|d|ort)s?|pwd|passphrases?|kennwort|contrase(?:ñ|n)a|wachtwoord|keys?|secreto?s?|tokens?|credentials?|apikey"
-    r"|(?:api|access)[_\- ]?(?:keys?|secrets?|tokens?|credentials?|auth|bearer|jwt|pin|sig|session ?id|cookie))[a-z0-9_\-]{0,24}"
-    rf"|(?:{PASSWORDS}|{KEYS})(?:[_\-][a-z0-9_\-]{{0,23}}|[0-9]{{0,24}})[\])]?)"
+    r"|(?:api|access)[_\- ]?(?:keys?|secrets?|tokens?|credentials?|auth|bearer|jwt|pin|sig|session ?id|cookie))[a-z0-9_\-]*"
+    rf"|(?:{PASSWORDS}|{KEYS})(?:[_\-][a-z0-9_\-]*|[0-9]*)[\])]?)"
 )
-_ANYTHING = rf"""{_CUE}{_SET}(?:(?:bearer|basic|token|apikey)[ \t]+)?(?:[a-z'\-]{{1,16}}[:=]? ){{0,7}}\\?["'`]?[^\s"'`\\]{{6}}"""
+# no counts: RE2 makes its states as texts ask for them, and counted repetitions have so many that it is always at it
+_ANYTHING = rf"""{_CUE}{_SET}\\?["'`]?[^\s"'`\\]"""
 _BEGIN = plain(_NAME)
 _GIVEN = plain(rf"""({_SET})((?:bearer|basic|token|apikey)[ \t]+)?""")
 _VALUE = re.compile(r"""(\\?["'`]?)([^\s"'`\\]{6,128})""")
