@@ -118,16 +118,17 @@ _SHORTEST, _FEWEST, _LONG = 16, 6, 128
 _QUALIFIES = 14  # so close before a name stands the word that says what it is of
 _ENDURANCE = 2048  # cues in a row that lead to nothing: no text has so many and a secret behind them
 _PATIENCE = 256  # cues in a row that lead to nothing: from then on no sentences are read
-_AFTER = (
-    r"[\"'`]?,? (?:as|is|was|ist|est|es|como|als|comme) (?:the |my |your |our |a |his |her |le |la |el "
-    r"|das |mein |mi |mon )?"
-    r"(?:new |root |admin |wifi |login |db |database )?(?:password|passphrase|passcode|pwd|api key|token|secret"
-    r"|passwort|kennwort"
-    r"|contrase(?:ñ|n)a|mot de passe|senha|clave)"
+_SAID = r"(?:password|passphrase|passcode|pwd|api key|token|secret|passwort|kennwort|contrase(?:ñ|n)a|mot de passe|senha|clave)"
+# what stands between a value and the name that it is said to be: `... as the new password`
+_AFTER = re.compile(
+    r"[\"'`]?,? (?:as|is|was|ist|est|es|como|als|comme) (?:the |my |your |our |a |his |her |le |la |el |das |mein |mi |mon )?"
+    r"(?:new |root |admin |wifi |login |db |database )?\Z",
+    re.IGNORECASE,
 )
+_REACH = 32
 _DOCUMENT = plain(DOCUMENTS)
-_SAID_AFTER = re.compile(_AFTER, re.IGNORECASE)
-_CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{CODES}|{_AFTER})")
+_SAID_AFTER = plain(_SAID)
+_CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{CODES}|{_SAID})")
 _CODE = plain(CODES)
 _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _AFTER_BEGINS = " \"'`,"
@@ -172,7 +173,7 @@ def assigned(page: Page) -> Iterator[Claim]:
         if idle > _ENDURANCE:
             break
         low = raw[start : start + _LOOK].lower().decode("latin-1")
-        if low[0] in _AFTER_BEGINS:
+        if text[start - 1 : start] == " " and _SAID_AFTER.match(low):
             before = _value_before(text, start)
             if before:
                 yield before
@@ -202,9 +203,10 @@ def _assigned_abroad(page: Page) -> Iterator[Claim]:
 
 def _value_before(text: str, start: int) -> Claim | None:
     """A value that is said to be a password after it is given."""
-    if not _SAID_AFTER.match(text, start):
+    after = _AFTER.search(text, max(0, start - _REACH), start)
+    if after is None:
         return None
-    word = _BEFORE.search(text, max(0, start - 64), start)
+    word = _BEFORE.search(text, max(0, after.start() - 64), after.start())
     if word and _strong(word[0]) and not _stands_in(word[0]):
         return Claim(7, *word.span(), SECRET, "assigned")
     return None

@@ -82,14 +82,15 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]
     at = find(_LONG_WORD)
     while at >= 0:
         after = end = find(b" ", at)
-        if _telling(page, at, end):
+        telling = _telling(page, at, end)
+        if telling or page.shape.count(b"a", at, end) >= _FEW:
             stretch = text[at:end]
             plain = stretch.isascii() and stretch.isalnum()
             known = keys(text, at, stretch, plain=plain)
             if known:
                 claims += known
                 after = max(end, known[-1].end)
-            else:
+            elif telling:
                 claims += words(page, stretch, at, plain=plain)
                 if depth and may_hold_text(stretch, plain=plain):
                     for start, stop, inner in _inner(text, at, end, seen):
