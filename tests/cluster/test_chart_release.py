@@ -230,6 +230,7 @@ def test_monitors_and_alerts_are_made_where_the_cluster_knows_them(second: Insta
         "TurnoutNoLeader", "TurnoutTwoLeaders", "TurnoutGatewayRefusedConfiguration", "TurnoutGatewaysDisconnected",
         "TurnoutStoreGhosts", "TurnoutCompileFailures", "TurnoutNamespacesInTrouble", "TurnoutWorkloadFailures",
         "TurnoutCertificateExpires", "TurnoutGatewayErrors", "TurnoutTelemetryDropped", "TurnoutGatewayDegraded",
+        "TurnoutGuardrailFails",
     }  # fmt: skip
     for alert in alerts:
         assert alert["expr"].count("(") == alert["expr"].count(")")

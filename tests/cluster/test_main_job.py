@@ -41,6 +41,7 @@ OBJECTS = (
     ("modelroutes", "embeddings"),
     ("prompttemplates", "claim-triage"),
     ("cachepolicies", "default"),
+    ("guardrailpolicies", "default"),
 )
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}"
 
@@ -221,6 +222,18 @@ def test_calls_are_answered_by_gateways_that_got_their_configuration_by_push(sta
     )
     assert uncached(stage.gateways[0], "assistant-pro").headers["x-turnout-backend"] == "openai/gpt-5"
     assert stage.gateways[0].ask("assistant", "Whose key?", key="no-such-key").status == 401
+
+
+def test_personal_data_leaves_masked_and_a_denied_question_not_at_all(stage: Stage) -> None:
+    for running in stage.gateways:
+        asked = "Write to ann.lee@example.org that card 4111 1111 1111 1111 was charged twice."
+        assert uncached(running, "assistant", asked).status == 200
+        assert uncached(running, "assistant", "What is Project Osprey?").status == 403
+    left = json.dumps([stage.openai.calls(), stage.in_house.calls()])
+    assert left.count("<EMAIL_") == len(stage.gateways)
+    assert "ann.lee" not in left
+    assert "4111" not in left
+    assert "Osprey" not in left
 
 
 def test_the_same_question_and_one_that_means_the_same_are_answered_from_the_cache(stage: Stage) -> None:
