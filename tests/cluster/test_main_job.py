@@ -229,7 +229,7 @@ def test_personal_data_leaves_masked_and_a_denied_question_not_at_all(stage: Sta
         asked = "Write to ann.lee@example.org that card 4111 1111 1111 1111 was charged twice."
         assert uncached(running, "assistant", asked).status == 200
         assert uncached(running, "assistant", "What is Project Osprey?").status == 403
-    left = json.dumps([stage.openai.calls(), stage.in_house.calls()])
+    left = json.dumps([stage.openai.calls, stage.in_house.calls])
     assert left.count("<EMAIL_") == len(stage.gateways)
     assert "ann.lee" not in left
     assert "4111" not in left
