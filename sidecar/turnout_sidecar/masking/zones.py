@@ -96,6 +96,8 @@ def reaches_back(word: str) -> bool:
 
 def may_reach_back(begun: str) -> bool:
     """The same of a word that is still coming; in doubt it may."""
+    if not begun:
+        return True
     if begun.isascii() and begun.isalpha():
         return len(begun) < len("at ") and begun.lower() in _BEGUN
     begun = begun[:_LONG_ENOUGH]
