@@ -231,7 +231,7 @@ def _guards(snapshot: snap.Snapshot, guarding: Guarding | None, errors: list[Nac
             errors.append(NackError(f"GuardrailPolicy/{policies}", "spec", "this gateway has no guardrails"))
             continue
         try:
-            found |= guarding.live((guard,))
+            found[guard.id] = guarding.live(guard)
         except ValueError as error:
             errors.append(NackError(f"GuardrailPolicy/{policies}", "spec", str(error)))
     known = {guard.id for guard in snapshot.guards}

@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+from turnout_sidecar.wire.json_body import STRING
+
 _MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _COLON = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -64,7 +65,7 @@ class Strings:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self.spans = [match.span() for match in _STRING.finditer(raw)]
+        self.spans = [match.span() for match in STRING.finditer(raw)]
 
     def value_after(self, number: int) -> tuple[int, int]:
         """Where the object or list begins and ends that is the value of the name with this number."""

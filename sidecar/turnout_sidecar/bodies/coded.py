@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-_WHITE = re.compile(r"\s+")
 _DATA_URL = re.compile(r"\s*data:([^,]{0,1024}),", re.IGNORECASE)
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\t\n\r\f\v "
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")

@@ -6,7 +6,7 @@ a key stands right before its value; a place names fields of the API and never a
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -119,6 +119,3 @@ class Leaves:
             if text is not None:
                 found.append(Change(path, ordinal, kind, text))
         return found
-
-
-Encode = Callable[[str], str]

@@ -13,8 +13,8 @@ import orjson
 
 from turnout_sidecar.bodies.leaves import Leaves
 from turnout_sidecar.bodies.writing import KEY, NUMBER, Change
+from turnout_sidecar.wire.json_body import STRING
 
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NUMBER: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(-?[0-9][0-9.eE+\-]*+)', re.DOTALL)
 
 
@@ -47,7 +47,7 @@ def _edited(raw: bytes, changes: list[Change]) -> bytes:
     left = len(changes)
     parts: list[bytes] = []
     at = string = number = 0
-    for found in (_NUMBER if numbers else _STRING).finditer(raw):
+    for found in (_NUMBER if numbers else STRING).finditer(raw):
         if numbers and found[1] is not None:
             text = numbers.get(number)
             number += 1

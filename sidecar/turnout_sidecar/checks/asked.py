@@ -32,12 +32,6 @@ def judged(endpoint: str, answer: Answer) -> tuple[tuple[int, str], ...]:
     return tuple((index, one.text) for index, one in choices if not one.calls and not one.refused)
 
 
-def judged_text(endpoint: str, answer: Answer) -> str | None:
-    """The first of those texts; None: there is none to judge."""
-    texts = judged(endpoint, answer)
-    return texts[0][1] if texts else None
-
-
 def _schema(wanted: dict[str, Any], holder: dict[str, Any]) -> dict[str, Any] | None:
     kind = wanted.get("type")
     if kind == "json_object":

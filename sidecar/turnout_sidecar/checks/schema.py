@@ -14,10 +14,9 @@ import jsonschema_rs
 import orjson
 
 from turnout_contract.answer_schema import SchemaUnusable, built
-from turnout_sidecar.checks.asked import asked_schema, judged, judged_text
 from turnout_sidecar.checks.schema_words import told
 
-__all__ = ["Checker", "SchemaError", "SchemaUnusable", "asked_schema", "errors", "judged", "judged_text"]
+__all__ = ["Checker", "SchemaError", "SchemaUnusable", "errors"]
 
 MOST_ERRORS = 8
 MOST_VALIDATORS = 256
@@ -108,7 +107,7 @@ def checker(schema: Any) -> Checker:
 
 def errors(schema: Any, text: str) -> tuple[SchemaError, ...]:
     """What is wrong with an answer's text; empty: nothing. Raises SchemaUnusable: it could not be checked."""
-    return _kept.get(schema).errors(text)
+    return checker(schema).errors(text)
 
 
 def _made(schema: Any) -> "Checker | SchemaUnusable":

@@ -13,7 +13,6 @@ import jsonschema_rs
 import orjson
 
 _MOST = 200
-_Kind = jsonschema_rs.ValidationErrorKind
 
 
 def told(kind: jsonschema_rs.ValidationErrorKind) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import re2
 
-from turnout_sidecar.guarding.findings import SECRET, Claim
+from turnout_contract.snapshot.guards import SECRET
+from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.page import LATIN, Page
 
 _LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-'*"

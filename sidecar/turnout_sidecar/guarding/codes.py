@@ -10,7 +10,8 @@ claim; where the form does not fit there is none: a PIN of six digits is a postc
 import re
 from collections.abc import Iterator
 
-from turnout_sidecar.guarding.findings import SECRET, Claim
+from turnout_contract.snapshot.guards import SECRET
+from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.page import Page
 
 _LISTS = (

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import NamedTuple
 
-SECRET = "Secret"  # noqa: S105 - the name of an entity
-
 
 class Finding(NamedTuple):
     """One match: code points [start, end) of the original text."""

@@ -13,11 +13,6 @@ from turnout_sidecar.guarding.id_checks import date
 _PAN = re.compile(r"[A-Z]{3}[ABCFGHLJPTE][A-Z]\d{4}[A-Z]")
 
 
-def aadhaar(value: str) -> bool:
-    """India."""
-    return value[0] in "23456789" and verhoeff(value)
-
-
 def aadhaar_any(value: str) -> bool:
     """India, also numbers never issued."""
     return verhoeff(value)

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from turnout_contract.snapshot.guards import SECRET
 from turnout_sidecar.guarding.codes import CODES, codes
-from turnout_sidecar.guarding.findings import SECRET, Claim
+from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, linear, plain
 from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_random, is_wordy

@@ -10,9 +10,10 @@ that were not asked for are left out: a card is no phone even where cards do not
 
 from collections.abc import Iterator
 
+from turnout_contract.snapshot.guards import BUILT_IN, SECRET
 from turnout_sidecar.guarding.addresses import emails, machines, urls
 from turnout_sidecar.guarding.decoded import inner_texts, is_login, may_hold_text, wrapped_text
-from turnout_sidecar.guarding.findings import SECRET, Claim, Finding, settle
+from turnout_sidecar.guarding.findings import Claim, Finding, settle
 from turnout_sidecar.guarding.leaks import assigned, hooks, private_keys
 from turnout_sidecar.guarding.lettered import lettered
 from turnout_sidecar.guarding.normal import Plain, normalise
@@ -21,20 +22,7 @@ from turnout_sidecar.guarding.page import Page
 from turnout_sidecar.guarding.tokens import words
 from turnout_sidecar.guarding.vendors import keys
 
-ENTITIES = frozenset(
-    {
-        "Email",
-        "Phone",
-        "CreditCard",
-        "IBAN",
-        "NationalId",
-        "IPAddress",
-        "MACAddress",
-        "CryptoWallet",
-        "URLCredentials",
-        SECRET,
-    }
-)
+ENTITIES = frozenset({*BUILT_IN, SECRET})
 _WORDS = bytes(32 if code <= ord(" ") or code in b"\"'`<>(){}[],;&@\\" else 120 for code in range(256))
 _LONG_WORD = b"x" * 16
 _DEPTH = 2

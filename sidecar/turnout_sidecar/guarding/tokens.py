@@ -10,8 +10,9 @@ it is said to be one.
 
 import re
 
+from turnout_contract.snapshot.guards import SECRET
 from turnout_sidecar.guarding.accounts import like_wallet, wallet
-from turnout_sidecar.guarding.findings import SECRET, Claim
+from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.page import Page, last_word
 from turnout_sidecar.guarding.randomness import UUID, is_hash, is_key, is_random
 from turnout_sidecar.guarding.words import Words

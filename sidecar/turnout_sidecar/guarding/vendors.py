@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from turnout_sidecar.guarding.findings import SECRET, Claim
+from turnout_contract.snapshot.guards import SECRET
+from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.vendor_rules import MARKED, RULES
 
 _ALTERNATIVES = re.compile(r"\(\?:([^()]*)\)|\[([a-zA-Z]+)\]|\\?([^\\\[(])")

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from turnout_contract.snapshot.guards import AnswerSchema, Treatment
+from turnout_contract.snapshot.guards import AnswerSchema
 from turnout_sidecar.answers.formats import FORMATS
 from turnout_sidecar.answers.kinds import Kind
 from turnout_sidecar.answers.whole import edit_one
@@ -21,14 +21,15 @@ from turnout_sidecar.checks.asked import asked_schema, judged
 from turnout_sidecar.checks.schema import SchemaError, SchemaUnusable
 from turnout_sidecar.checks.schema import errors as schema_errors
 from turnout_sidecar.exchange.call import Exchange
-from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Check, Done, Verdict
+from turnout_sidecar.exchange.guarded import Check, Done, Verdict
 from turnout_sidecar.faults import place
 from turnout_sidecar.guarding import scanner
 from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.guards import LiveGuard, LivePlugin, check_of
-from turnout_sidecar.inspection.masks import Masks, digests
-from turnout_sidecar.inspection.matches import TEXT, Match, masked
+from turnout_sidecar.inspection.masks import Masks
+from turnout_sidecar.inspection.matches import Match, grouped, masked, of_finding
 from turnout_sidecar.inspection.refusing import refused, unread
+from turnout_sidecar.masking.placeholders import masked as cut
 from turnout_sidecar.ports.detector import Detected, DetectorFailed
 from turnout_sidecar.wire.canonical import NotAnAnswer
 from turnout_sidecar.wire.lenient import load
@@ -36,7 +37,6 @@ from turnout_sidecar.wire.lenient import load
 _LOG = logging.getLogger("turnout.guardrails")
 _REFUSED = frozenset({"content_filter", "refusal"})
 """Reasons of an end by which providers say that a model would not answer."""
-_DONE: dict[str, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
 Wrong = Sequence[tuple[AnswerSchema, tuple[SchemaError, ...]]]
 """Who wants another shape, and what is wrong."""
 
@@ -57,8 +57,6 @@ class Misshapen(Exception):  # noqa: N818  says what was found
         self.wish = wish
 
 
-Grouped = dict[tuple[Check, str, str], list[tuple[str, Match]]]
-"""What was found, by check, rule and policy: each value with its match."""
 _BEGINS_JSON = frozenset("{[")
 _STRICTNESS = ("Monitor", "Retry", "Escalate", "Block")
 
@@ -136,13 +134,7 @@ class Answer:
 
     def masked(self, text: str, matches: Sequence[Match]) -> str:
         """A text with its matches masked, for good."""
-        parts: list[str] = []
-        at = 0
-        for match in masked(matches):
-            parts += (text[at : match.start], self.placeholder(match.entity, text[match.start : match.end]))
-            at = match.end
-        parts.append(text[at:])
-        return "".join(parts)
+        return cut(text, masked(matches), lambda match, value: self.placeholder(match.entity, value))
 
     def matches(self, text: str) -> list[Match]:
         """What the gateway itself finds in a text. Raises CallError (503) where it cannot look."""
@@ -151,23 +143,17 @@ class Answer:
         try:
             if entities:
                 for finding in scanner.scan(text, entities):
-                    treatment = self._guard.output[finding.entity]
-                    check = check_of(finding.entity)
-                    found.append(_match(finding.start, finding.end, finding.entity, check, finding.entity, treatment))
+                    entity = finding.entity
+                    found.append(of_finding(finding, self._guard.output[entity], check_of(entity), entity))
         except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
             treatments = [self._guard.output[entity] for entity in entities]
             closed = any(one.action != "Monitor" and not one.fail_open for one in treatments)
             self._could_not({check_of(entity) for entity in entities}, error, closed=closed)
         denied = self._guard.deny_output
         try:
-            for hit in denied.deny.find(text) if denied is not None else ():
-                pattern = denied.patterns[hit.name] if denied is not None else None
-                if pattern is not None:
-                    found.append(
-                        Match(hit.start, hit.end, TEXT, "deny", pattern.name, pattern.action, policy=pattern.policy)
-                    )
+            found += denied.matches(text) if denied is not None else ()
         except Exception as error:  # noqa: BLE001  boundary: as above
-            acts = denied is not None and any(one.action != "Monitor" for one in denied.patterns.values())
+            acts = denied is not None and denied.acts
             self._could_not({"deny"}, error, closed=acts and not self._guard.guard.fail_open)
         return found
 
@@ -183,33 +169,18 @@ class Answer:
 
     def tell(self, matches: Sequence[Sequence[Match]], texts: Sequence[str]) -> None:
         """What was found in each text. Raises CallError (422) where any of it blocks."""
-        grouped: Grouped = {}
-        for found, text in zip(matches, texts, strict=True):
-            for match in found:
-                value = text[match.start : match.end]
-                grouped.setdefault((match.check, match.rule, match.policy), []).append((value, match))
-        self.tell_found(grouped)
-        refusals = [f"it holds {match.rule}" for found in matches for match in found if match.action == "Block"]
+        found = [(text[one.start : one.end], one) for all_, text in zip(matches, texts, strict=True) for one in all_]
+        self.tell_found(found)
+        refusals = [f"it holds {match.rule}" for _, match in found if match.action == "Block"]
         if refusals:
             raise refused(refusals)
 
-    def tell_found(self, grouped: Grouped) -> None:
-        """A verdict for each rule (check, rule, policy) that matched, and for each check that did not."""
-        for (check, rule, policy), found in sorted(grouped.items(), key=lambda item: item[0]):
-            values = ((match.entity, value) for value, match in found)
-            self.say(
-                Verdict(
-                    check,
-                    "output",
-                    rule,
-                    "matched",
-                    _DONE[found[0][1].action],
-                    count=len(found),
-                    digests=digests(self._masks.masker, values, MOST_DIGESTS),
-                    policy=policy,
-                )
-            )
-        self._passed({check for check, _, _ in grouped})
+    def tell_found(self, found: Iterable[tuple[str, Match]]) -> None:
+        """A verdict for each rule that matched, and for each check that did not. `found`: values and their matches."""
+        groups = grouped(found)
+        for verdict in self._masks.verdicts("output", groups):
+            self.say(verdict)
+        self._passed({check for check, _, _ in groups})
 
     def placeholder(self, entity: str, value: str) -> str:
         """What stands for a value that is not given; it is never put back."""
@@ -330,25 +301,17 @@ class Answer:
         try:
             answered = await live.detector.detect([text for _, text in texts], sorted(live.treatments), "output")
         except DetectorFailed as error:
-            closed = plugin.enforced and not plugin.fail_open
-            done: Done = "blocked" if closed else "none"
+            done: Done = "blocked" if live.fails_closed else "none"
             self.say(Verdict("plugin", "output", plugin.name, "failed", done, policy=plugin.policy))
-            if closed:
+            if live.fails_closed:
                 raise unread(f"plug-in {plugin.name}: {error.reason}") from None
             return []
         self._flagged(live, answered)
-        return [
-            [
-                _match(found.start, found.end, found.entity, "plugin", plugin.name, live.treatments[found.entity])
-                for found in findings
-                if found.entity in live.treatments
-            ]
-            for findings in answered.findings
-        ]
+        return [list(live.matches(findings)) for findings in answered.findings]
 
     def _flagged(self, live: LivePlugin, answered: Detected) -> None:
         plugin = live.plugin
-        count = sum(flag.score >= plugin.flags.threshold for flag in answered.flags)
+        count = live.flagged(answered.flags)
         if not count:
             if not any(answered.findings):
                 self.say(Verdict("plugin", "output", plugin.name, "passed", policy=plugin.policy))
@@ -358,10 +321,6 @@ class Answer:
         self.say(Verdict("plugin", "output", plugin.name, "matched", done, count=count, policy=plugin.policy))
         if blocks:
             raise refused([f"plug-in {plugin.name} flags it"])
-
-
-def _match(start: int, end: int, entity: str, check: Check, rule: str, treatment: Treatment) -> Match:
-    return Match(start, end, entity, check, rule, treatment.action, treatment.reroute, treatment.restore)
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -8,15 +8,17 @@ Rules: a guard that cannot be built is a ValueError that names the field, never 
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET, Guard, Pattern, Plugin, Treatment
 from turnout_sidecar.checks.deny import Deny
 from turnout_sidecar.exchange.guarded import Check
 from turnout_sidecar.guarding import scanner
+from turnout_sidecar.guarding.findings import Finding
+from turnout_sidecar.inspection.matches import TEXT, Match, of_finding
 from turnout_sidecar.plugins.opening import Detectors
-from turnout_sidecar.ports.detector import Detector
+from turnout_sidecar.ports.detector import Detector, Flag
 from turnout_sidecar.ports.upstream import Upstream
 
 KEY_BYTES = 32
@@ -31,14 +33,28 @@ class LivePlugin(NamedTuple):
     detector: Detector
     treatments: Mapping[str, Treatment]
 
+    @property
+    def fails_closed(self) -> bool:
+        """Whether nothing passes that it could not look at."""
+        return self.plugin.enforced and not self.plugin.fail_open
 
-def _holds_on(live: LivePlugin) -> bool:
-    """Whether a call waits for what this one says."""
-    plugin = live.plugin
-    acts = (
-        any(treatment.action != "Monitor" for treatment in live.treatments.values()) or plugin.flags.action == "Block"
-    )
-    return plugin.enforced and (acts or not plugin.fail_open)
+    @property
+    def holds(self) -> bool:
+        """Whether a call waits for what it says."""
+        acts = any(treatment.action != "Monitor" for treatment in self.treatments.values())
+        return self.fails_closed or (self.plugin.enforced and (acts or self.plugin.flags.action == "Block"))
+
+    def matches(self, findings: Iterable[Finding]) -> Iterator[Match]:
+        """What it found in a text, of what it is asked for."""
+        plugin = self.plugin
+        for finding in findings:
+            treatment = self.treatments.get(finding.entity)
+            if treatment is not None:
+                yield of_finding(finding, treatment, "plugin", plugin.name, plugin.policy)
+
+    def flagged(self, flags: Iterable[Flag]) -> int:
+        """How many texts it flags."""
+        return sum(flag.score >= self.plugin.flags.threshold for flag in flags)
 
 
 class Denied(NamedTuple):
@@ -46,6 +62,17 @@ class Denied(NamedTuple):
 
     deny: Deny
     patterns: Mapping[str, Pattern]
+
+    @property
+    def acts(self) -> bool:
+        """Whether any of them does more than count."""
+        return any(pattern.action != "Monitor" for pattern in self.patterns.values())
+
+    def matches(self, text: str) -> Iterator[Match]:
+        """Where they are in a text."""
+        for hit in self.deny.find(text):
+            pattern = self.patterns[hit.name]
+            yield Match(hit.start, hit.end, TEXT, "deny", pattern.name, pattern.action, policy=pattern.policy)
 
 
 class LiveGuard:
@@ -93,15 +120,14 @@ class LiveGuard:
         return (
             any(action != "Monitor" for action in actions)
             or guard.binary_parts == "Block"
-            or any(_holds_on(live) or live.plugin.flags.reroute for live in self.plugins_in)
+            or any(live.holds or live.plugin.flags.reroute for live in self.plugins_in)
         )
 
     def _holds(self) -> bool:
-        patterns = self.deny_output.patterns.values() if self.deny_output is not None else ()
-        actions = [one.action for found in (self.output.values(), patterns) for one in found]
+        actions = [one.action for one in self.guard.output] + [one.action for one in self.guard.deny_output]
         wishes = [one.on_violation for one in self.guard.schemas]
         acts = any(action != "Monitor" for action in (*actions, *wishes))
-        return acts or any(_holds_on(live) for live in self.plugins_out)
+        return acts or any(live.holds for live in self.plugins_out)
 
 
 class Guarding:
@@ -113,12 +139,9 @@ class Guarding:
         self._tasks: set[asyncio.Task[None]] = set()
         self.random_key = os.urandom(KEY_BYTES)
 
-    def live(self, guards: Iterable[Guard]) -> dict[str, LiveGuard]:
-        """Each guard by its id. Raises ValueError."""
-        return {
-            guard.id: LiveGuard(guard, {plugin: self._detectors.of(plugin) for plugin in guard.plugins})
-            for guard in guards
-        }
+    def live(self, guard: Guard) -> LiveGuard:
+        """A guard, ready to run. Raises ValueError."""
+        return LiveGuard(guard, {plugin: self._detectors.of(plugin) for plugin in guard.plugins})
 
     def settle(self, guards: Iterable[Guard]) -> None:
         """These are in force now: detectors that neither they nor those before them name are let go.

@@ -6,7 +6,16 @@ outside of them that holds a placeholder is put between quotes.
 Rules: inside of strings nothing changes; a word is held until it has ended; text that is no JSON passes too, whatever it is.
 """
 
+from turnout_sidecar.answers.kinds import Kind
+
+_TEXTS = (".content", ".text", ".output_text")
+"""Where what a model says stands, other than code and the input of free-form tools."""
 _ENDS_WORD = frozenset(' \t\r\n,:[]{}"')
+
+
+def says_json(kind: Kind, place: str, *, asked: bool) -> bool:
+    """Whether a text of a stream is JSON. `asked`: the call asks for an answer that is."""
+    return kind == "arguments" or (asked and kind == "content" and place.endswith(_TEXTS))
 
 
 class JsonKept:

@@ -7,12 +7,17 @@ table. Rules: nothing here outlives the call; the key never leaves the masker.
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
+from turnout_contract.snapshot.guards import Action
 from turnout_sidecar.bodies.leaves import Leaves
 from turnout_sidecar.exchange.call import Caller
-from turnout_sidecar.inspection.matches import Match
-from turnout_sidecar.masking.placeholders import Masker, placeholders_in
+from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Done, Side, Verdict
+from turnout_sidecar.inspection.matches import Grouped, Match
+from turnout_sidecar.masking.placeholders import Masker, masked, placeholders_in
 from turnout_sidecar.masking.placeholders import bare as bare_form
 from turnout_sidecar.masking.table import Table
+
+_DONE: dict[Action, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
+_GRAVER: tuple[Done, ...] = ("monitored", "rerouted", "masked", "blocked")
 
 
 class Masks:
@@ -34,16 +39,32 @@ class Masks:
 
         A look-alike in what is `signed` stays: the model wrote it so, and nothing but exact placeholders was restored in it.
         """
-        between = (lambda text: text) if signed else self.table.escape
-        parts: list[str] = []
-        at = 0
-        for match in matches:
-            parts.append(between(text[at : match.start]))
-            made = self.table.add(match.entity, text[match.start : match.end], restore=match.restore)
-            parts.append(bare_form(made) if bare else made)
-            at = match.end
-        parts.append(between(text[at:]))
-        return "".join(parts)
+
+        def placeholder(match: Match, value: str) -> str:
+            made = self.table.add(match.entity, value, restore=match.restore)
+            return bare_form(made) if bare else made
+
+        return masked(text, matches, placeholder, None if signed else self.table.escape)
+
+    def verdicts(self, side: Side, found: Grouped) -> Iterator[Verdict]:
+        """What is told of all that was found on a side, one verdict for each rule."""
+        for (check, rule, policy), group in sorted(found.items(), key=lambda item: item[0]):
+            done = max((_done(match) for _, match in group), key=_GRAVER.index)
+            digests = self._digests((one.entity, value) for value, one in group)
+            yield Verdict(check, side, rule, "matched", done, count=len(group), digests=digests, policy=policy)
+
+    def _digests(self, values: Iterator[tuple[str, str]]) -> tuple[str, ...]:
+        """Keyed digests of values (entity, value), each once, and no more than are told."""
+        found: dict[str, None] = {}
+        for entity, value in values:
+            found[self.masker.digest(entity, value)] = None
+            if len(found) >= MOST_DIGESTS:
+                break
+        return tuple(found)
+
+
+def _done(match: Match) -> Done:
+    return "rerouted" if match.reroute and match.action == "Monitor" else _DONE[match.action]
 
 
 def conversation_of(caller: Caller | None, leaves: Leaves) -> str:
@@ -57,13 +78,3 @@ def conversation_of(caller: Caller | None, leaves: Leaves) -> str:
 def partition_of(namespace: str, caller: Caller | None) -> str:
     """Whose values are whose."""
     return f"{namespace}\0{caller.team if caller is not None else ''}"
-
-
-def digests(masker: Masker, texts: Iterator[tuple[str, str]], most: int) -> tuple[str, ...]:
-    """Keyed digests of values (entity, value), each once, so many at most."""
-    found: dict[str, None] = {}
-    for entity, value in texts:
-        found[masker.digest(entity, value)] = None
-        if len(found) >= most:
-            break
-    return tuple(found)

@@ -13,16 +13,15 @@ from turnout_sidecar.answers.kinds import Channel, Edit, Kind, StreamEditor
 from turnout_sidecar.answers.whole import edit_one
 from turnout_sidecar.checks import quality
 from turnout_sidecar.guarding.findings import Finding
-from turnout_sidecar.inspection.answer import Answer, Grouped, parsed
-from turnout_sidecar.inspection.json_kept import JsonKept
+from turnout_sidecar.inspection.answer import Answer, parsed
+from turnout_sidecar.inspection.json_kept import JsonKept, says_json
 from turnout_sidecar.inspection.matches import Match, disjoint
 from turnout_sidecar.inspection.refusing import refused
 from turnout_sidecar.inspection.streams import MAX_HELD_BYTES
 from turnout_sidecar.masking.holding import Hold
+from turnout_sidecar.masking.placeholders import masked
 
 _MOST_TOLD = 8
-TEXTS = (".content", ".text", ".output_text")
-"""Where what a model says stands, other than code and the input of free-form tools."""
 
 
 class Passing:
@@ -76,10 +75,7 @@ class Passing:
         if self._over:
             return
         self._over = True
-        grouped: Grouped = {}
-        for value, match in self._found:
-            grouped.setdefault((match.check, match.rule, match.policy), []).append((value, match))
-        self._answer.tell_found(grouped)
+        self._answer.tell_found(self._found)
         self._answer.tell_quality(self._kinds, self._openings.values())
         if self._shapes and not self._judged:
             self._answer.shape_not_run()
@@ -115,7 +111,7 @@ class Passing:
         """The channel of one part of the answer."""
         if not self._looks:
             return _Hearing(self, kind, key)
-        as_json = kind == "arguments" or (self._asks_json and kind == "content" and key.endswith(TEXTS))
+        as_json = says_json(kind, key, asked=self._asks_json)
         if as_json and self._width:  # a pattern of one's own may take a quote with it
             return AtOnce("arguments", self._whole, lambda text: self.hear(kind, key, text))
         return _Looking(self, kind, key, Hold(self.scan, self.found, width=self._width), as_json=as_json)
@@ -123,14 +119,7 @@ class Passing:
     def _whole(self, kind: Kind, text: str) -> str:
         """A text that comes whole in a stream. Raises CallError (422)."""
         del kind
-        if not self._looks:
-            return text
-        parts: list[str] = []
-        at = 0
-        for match in self.scan(text):
-            parts += (text[at : match.start], self.found(match, text[match.start : match.end]))
-            at = match.end
-        return "".join([*parts, text[at:]])
+        return masked(text, self.scan(text), self.found) if self._looks else text
 
     def _verdict(self) -> dict[str, Any] | None:
         """What is told of the shape; None where none was to be judged."""

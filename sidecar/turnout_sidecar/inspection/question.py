@@ -22,14 +22,14 @@ from turnout_sidecar.bodies.raw import rewrite_raw
 from turnout_sidecar.bodies.reading import read
 from turnout_sidecar.checks import injection
 from turnout_sidecar.exchange.call import Exchange
-from turnout_sidecar.exchange.guarded import MOST_DIGESTS, Check, Done, GuardTrail, Verdict
+from turnout_sidecar.exchange.guarded import Done, GuardTrail, Verdict
 from turnout_sidecar.faults import place
 from turnout_sidecar.guarding import scanner
 from turnout_sidecar.guarding.findings import Finding
 from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.guards import Denied, LiveGuard, LivePlugin, check_of
-from turnout_sidecar.inspection.masks import Masks, conversation_of, digests, partition_of
-from turnout_sidecar.inspection.matches import TEXT, Match, masked
+from turnout_sidecar.inspection.masks import Masks, conversation_of, partition_of
+from turnout_sidecar.inspection.matches import Match, grouped, masked, of_finding
 from turnout_sidecar.inspection.refusing import blocked, failed
 from turnout_sidecar.inspection.repeated import repeated
 from turnout_sidecar.masking.placeholders import Masker, placeholders_in
@@ -41,7 +41,6 @@ _WORDS_OF = frozenset({"user", "tool", "other"})
 """Whose words may be an attempt to turn a model: not the application's own."""
 _THOUGHTS = re.compile(r"\.(?:thinking|reasoning(?:_content)?|reasoning_details\[\d+\]\.\w+|summary\[\d+\]\.text)")
 """Where the thoughts of earlier turns stand: what is signed must go back as it was made."""
-_DONE: dict[str, Done] = {"Monitor": "monitored", "Mask": "masked", "Block": "blocked"}
 
 
 class Question:
@@ -124,7 +123,7 @@ class Question:
         for finding in findings:
             treatment = treatments.get(finding.entity)
             if treatment is not None:
-                into.append(_match(finding, treatment, check_of(finding.entity), finding.entity))
+                into.append(of_finding(finding, treatment, check_of(finding.entity), finding.entity))
 
     def _could_not(self, treatments: Iterable[Treatment]) -> None:
         """What must be looked for was not: refuse, or go on where only cleared models are."""
@@ -146,9 +145,7 @@ class Question:
             matched = self._denied(denied)
         except Exception as error:  # noqa: BLE001  boundary: as above
             _LOG.error("call %s could not be searched for what is denied: %s", self._exchange.id, place(error))
-            closed = not self._guard.guard.fail_open and any(
-                pattern.action != "Monitor" for pattern in denied.patterns.values()
-            )
+            closed = denied.acts and not self._guard.guard.fail_open
             self._say(Verdict("deny", "input", "deny", "failed", "blocked" if closed else "none"))
             if closed:
                 raise failed("the denied patterns") from None
@@ -159,14 +156,10 @@ class Question:
     def _denied(self, denied: Denied) -> bool:
         matched = False
         for index, leaf in enumerate(self._leaves.items):
-            if leaf.part == "definition":
-                continue
-            for hit in denied.deny.find(leaf.text):
+            found = list(denied.matches(leaf.text)) if leaf.part != "definition" else []
+            if found:
                 matched = True
-                pattern = denied.patterns[hit.name]
-                self._matches.setdefault(index, []).append(
-                    Match(hit.start, hit.end, TEXT, "deny", pattern.name, pattern.action, policy=pattern.policy)
-                )
+                self._matches.setdefault(index, []).extend(found)
         return matched
 
     def _injection(self) -> None:
@@ -213,19 +206,17 @@ class Question:
             return
         matched = self._flagged(live, answered.flags)
         for index, findings in enumerate(answered.findings):
-            for finding in findings:
-                treatment = live.treatments.get(finding.entity)
-                if treatment is not None:
-                    matched = True
-                    match = _match(finding, treatment, "plugin", plugin.name, policy=plugin.policy)
-                    self._matches.setdefault(index, []).append(match)
+            found = list(live.matches(findings))
+            if found:
+                matched = True
+                self._matches.setdefault(index, []).extend(found)
         if not matched:
             self._say(Verdict("plugin", "input", plugin.name, "passed", policy=plugin.policy))
 
     def _flagged(self, live: LivePlugin, flags: Sequence[Flag]) -> bool:
         """What a classifier says of whole texts."""
         plugin, asked = live.plugin, live.plugin.flags
-        count = sum(flag.score >= asked.threshold for flag in flags)
+        count = live.flagged(flags)
         done: Done = "blocked" if asked.action == "Block" else "rerouted" if asked.reroute else "monitored"
         if count:
             self._say(Verdict("plugin", "input", plugin.name, "matched", done, count=count, policy=plugin.policy))
@@ -236,11 +227,9 @@ class Question:
 
     def _plugin_failed(self, live: LivePlugin, reason: str) -> None:
         plugin = live.plugin
-        closed = plugin.enforced and not plugin.fail_open
-        self._say(
-            Verdict("plugin", "input", plugin.name, "failed", "blocked" if closed else "none", policy=plugin.policy)
-        )
-        if closed:
+        done: Done = "blocked" if live.fails_closed else "none"
+        self._say(Verdict("plugin", "input", plugin.name, "failed", done, policy=plugin.policy))
+        if live.fails_closed:
             raise failed(f"plug-in {plugin.name}: {reason}")
 
     def _again(self) -> None:
@@ -250,33 +239,17 @@ class Question:
 
     def _tell(self) -> None:
         """One verdict for each rule that matched, and one for each check that did not."""
-        grouped: dict[tuple[Check, str, str], list[tuple[int, Match]]] = {}
-        for index, matches in self._matches.items():
-            for match in matches:
-                grouped.setdefault((match.check, match.rule, match.policy), []).append((index, match))
         items = self._leaves.items
-        for (check, rule, policy), found in sorted(grouped.items(), key=lambda item: item[0]):
-            match = found[0][1]
-            done = _DONE[match.action]
-            if match.reroute and done == "monitored":
-                done = "rerouted"
-            self._rerouted = self._rerouted or match.reroute
-            if match.action == "Block":
-                self._refusals += [(f"it holds {_named(match)}", items[index].place) for index, _ in found]
-            values = ((one.entity, items[index].text[one.start : one.end]) for index, one in found)
-            self._say(
-                Verdict(
-                    check,
-                    "input",
-                    rule,
-                    "matched",
-                    done,
-                    count=len(found),
-                    digests=digests(self.masks.masker, values, MOST_DIGESTS),
-                    policy=policy,
-                )
-            )
-        seen = {check for check, _, _ in grouped}
+        found = [(index, match) for index, matches in self._matches.items() for match in matches]
+        groups = grouped((items[index].text[match.start : match.end], match) for index, match in found)
+        for verdict in self.masks.verdicts("input", groups):
+            self._say(verdict)
+        self._rerouted = self._rerouted or any(match.reroute for _, match in found)
+        blocking = sorted(found, key=lambda one: (one[1].check, one[1].rule, one[1].policy))
+        self._refusals += [
+            (f"it holds {_named(match)}", items[index].place) for index, match in blocking if match.action == "Block"
+        ]
+        seen = {check for check, _, _ in groups}
         for check in sorted({check_of(entity) for entity in self._guard.scanned_input} - seen):
             if not any(verdict.check == check for verdict in self._trail.verdicts):
                 self._say(Verdict(check, "input", check, "passed"))
@@ -312,20 +285,6 @@ class Question:
         else:  # a prompt was put in: what the client sent is not what was read
             exchange.parsed = exchange.body = leaves.rewritten(new)
             exchange.raw = orjson.dumps(exchange.body)
-
-
-def _match(finding: Finding, treatment: Treatment, check: Check, rule: str, *, policy: str = "") -> Match:
-    return Match(
-        finding.start,
-        finding.end,
-        finding.entity,
-        check,
-        rule,
-        treatment.action,
-        treatment.reroute,
-        treatment.restore,
-        policy,
-    )
 
 
 def _named(match: Match) -> str:

@@ -1,8 +1,8 @@
 """Streams of answers on their way through the guardrails; see `exchange.call.ByteStream`.
 
 `Edited` passes each piece through an editor, which holds back no more than what might still become a match or a placeholder, and
-flushes it however the stream ends. `Judged` is what a stream is where its answer must be known whole before any of it is shown,
-`Watched` where nothing is ever changed in it.
+flushes it however the stream ends. `whole` takes a stream whose answer must be known before any of it is shown; `Watched` is one in
+which nothing is ever changed.
 
 Rules: a piece is never empty; what refuses in the middle of a stream ends it with an error event in the asked API's words, lets go
 of the upstream at once, and nothing of what was refused goes out; an aborted answer is not kept by the cache.
@@ -129,30 +129,6 @@ class Edited:
         self._exchange.aborted = True
         self._exchange.error = error.code
         return INBOUND[self._exchange.endpoint.format].error_frame(error)
-
-
-class Judged:
-    """Frames that are all there and may all be shown."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._left = pieces[::-1]
-
-    def __aiter__(self) -> "Judged":
-        return self
-
-    async def __anext__(self) -> bytes:
-        """The next of them."""
-        while self._left:
-            piece = self._left.pop()
-            if piece:
-                return piece
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """Nothing is held."""
-        self._left = []
 
 
 class Watched:

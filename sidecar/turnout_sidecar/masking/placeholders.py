@@ -14,9 +14,7 @@ Rules: matches never overlap, and whether something is one depends on nothing bu
 import re
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
-from typing import NamedTuple
-
-from turnout_sidecar.guarding.findings import Finding
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 TEXT = "TEXT"
 TYPES = {
@@ -38,6 +36,24 @@ LETTERS = "bcdfghjkmnpqrstv"
 SHORT, LONG = 12, 24  # letters of a placeholder, and of one whose shorter form another value has already
 _LONGEST_KEY = 64
 _OF_HEX = str.maketrans("0123456789abcdef", LETTERS)
+
+
+class Stretch(Protocol):
+    """Code points [start, end) of a text, with an order among its like."""
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+
+    def __lt__(self, other: Any, /) -> bool:
+        """By place."""
+
+
+S = TypeVar("S", bound=Stretch)
 
 
 class Masker:
@@ -219,8 +235,8 @@ def bare(placeholder: str) -> str:
 
 def masked(
     text: str,
-    findings: Iterable[Finding],
-    make: Callable[[Finding, str], str],
+    findings: Iterable[S],
+    make: Callable[[S, str], str],
     between: Callable[[str], str] | None = None,
 ) -> str:
     """The text with what was found replaced by what `make(finding, value)` says, and `between` applied to all the rest.

@@ -8,7 +8,7 @@ the result is sorted, without overlaps and the same for any order of the claims;
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from turnout_sidecar.guarding.findings import Finding
@@ -30,13 +30,6 @@ def settled(text: str, claims: Iterable[Claim]) -> tuple[Finding, ...]:
     edges = sorted({edge for claim in ordered for edge in claim.finding[:2]})
     owners = _painted(edges, ordered)
     return tuple(_pieces(text, edges, owners, ordered))
-
-
-def merged(text: str, *sources: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings of several detectors on one text; where they overlap the earlier source wins."""
-    if sum(map(bool, sources)) == 1:
-        return tuple(finding for source in sources for finding in source)
-    return settled(text, (Claim(rank, finding) for rank, source in enumerate(sources) for finding in source))
 
 
 def _order(claim: Claim) -> tuple[int, int, float, Finding]:

@@ -18,6 +18,7 @@ from turnout_sidecar.faults import place
 from turnout_sidecar.inspection.answer import asks_json
 from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.guards import LiveGuard
+from turnout_sidecar.inspection.json_kept import says_json
 from turnout_sidecar.inspection.masks import Masks
 from turnout_sidecar.inspection.put_back import PutBack, put_back
 from turnout_sidecar.inspection.question import Question
@@ -28,8 +29,6 @@ from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.runtime import Runtime
 
 _LOG = logging.getLogger("turnout.guardrails")
-_TEXTS = (".content", ".text", ".output_text")
-"""Where what a model says stands, other than code and the input of free-form tools."""
 _KEPT = frozenset({"previous_response_id", "conversation"})
 """Members of a call that goes on where its provider knows more of the conversation than it says."""
 _ANSWERS = "chat"
@@ -97,7 +96,7 @@ class GuardInput:
             return table.restore(text, exact=kind == "reasoning")
 
         def channel(kind: Kind, key: str) -> Channel:
-            as_json = kind == "arguments" or (as_asked and kind == "content" and key.endswith(_TEXTS))
+            as_json = says_json(kind, key, asked=as_asked)
             return PutBack(table.stream(json=as_json, exact=kind == "reasoning"), exchange.id)
 
         if response.stream is not None:

@@ -9,6 +9,7 @@ every attempt is paid for.
 import logging
 
 from turnout_sidecar.answers.formats import FORMATS
+from turnout_sidecar.caching.replay import Replay
 from turnout_sidecar.checks.asked import asked_schema
 from turnout_sidecar.checks.correction import again
 from turnout_sidecar.exchange.call import ByteStream, Exchange, Proceed, Response
@@ -19,7 +20,7 @@ from turnout_sidecar.inspection.answer import Answer, Misshapen, asks_json
 from turnout_sidecar.inspection.guards import LONGEST_HELD, LiveGuard
 from turnout_sidecar.inspection.passing import AtOnce, Passing
 from turnout_sidecar.inspection.refusing import refused, unread
-from turnout_sidecar.inspection.streams import Edited, Judged, Watched, whole
+from turnout_sidecar.inspection.streams import Edited, Watched, whole
 from turnout_sidecar.ports.clock import Clock
 from turnout_sidecar.routing import NOBODY
 from turnout_sidecar.runtime import Runtime
@@ -155,7 +156,7 @@ class _Judgement:
                     lambda kind, _: AtOnce(kind, edit), None, edit, echo=False
                 )
                 pieces = [*map(editor.feed, pieces), editor.finish()]
-            response.stream = Judged(pieces)
+            response.stream = Replay(filter(None, pieces))
         return response
 
     async def _another(self, wrong: Misshapen) -> Response:

@@ -18,7 +18,8 @@ from turnout_sidecar.exchange.errors import CallError, bad_request
 MAX_DEPTH = 100
 MAX_CONTAINERS = 250_000
 _NAME_WHOLE_BELOW = 4_194_304  # bytes: above it a bad field is not looked for, only refused
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+"""A string of JSON, a name too, with its quotes."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -27,7 +28,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     if not raw:
         raise bad_request("The request has no body; a JSON object is needed.", code="empty_body")
     opening = _openings(raw)
-    if opening > MAX_CONTAINERS and _openings(_STRING.sub(b"", raw)) > MAX_CONTAINERS:
+    if opening > MAX_CONTAINERS and _openings(STRING.sub(b"", raw)) > MAX_CONTAINERS:
         message = f"The body holds more than {MAX_CONTAINERS} arrays and objects."
         raise bad_request(message, code="too_complex")
     try:

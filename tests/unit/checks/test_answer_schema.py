@@ -9,7 +9,8 @@ import pytest
 
 from turnout_contract import answer_schema
 from turnout_sidecar.checks import schema
-from turnout_sidecar.checks.schema import SchemaUnusable, asked_schema, judged, judged_text
+from turnout_sidecar.checks.asked import asked_schema, judged
+from turnout_sidecar.checks.schema import SchemaUnusable
 
 PERSON = {
     "type": "object",
@@ -283,9 +284,8 @@ CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{
 def test_which_texts_of_an_answer_must_have_the_shape(endpoint: str, answer: dict[str, Any], texts: Any) -> None:
     assert judged(endpoint, answer) == texts
     assert judged(endpoint, json.dumps(answer).encode()) == texts
-    assert judged_text(endpoint, answer) == (texts[0][1] if texts else None)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"choices": 3}', b'{"choices": [[]]}'])
 def test_what_is_no_answer_has_no_text_to_judge(body: bytes) -> None:
-    assert judged_text("chat", body) is None
+    assert judged("chat", body) == ()

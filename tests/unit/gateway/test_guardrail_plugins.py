@@ -18,13 +18,19 @@ TEXT = f"Zoe asks: where is Ann Lee ({EMAIL})?"
 
 
 class Outside(Echo):
-    """An echo beside a detector of names at /detect. `broken`: it does not answer; `flags`: what it thinks of each text."""
+    """An echo beside a detector of names at /detect.
 
-    def __init__(self, *args: Any, broken: bool = False, flags: float = 0.0, **fields: Any) -> None:
+    `broken`: it does not answer; `flags`: what it thinks of each text; `places`: the names that it takes for places.
+    """
+
+    def __init__(
+        self, *args: Any, broken: bool = False, flags: float = 0.0, places: tuple[str, ...] = (), **fields: Any
+    ) -> None:
         super().__init__(*args, **fields)
         self.seen: list[dict[str, Any]] = []
         self._broken = broken
         self._flags = flags
+        self._places = places
 
     async def send(self, request: UpstreamRequest, *, connect_timeout: float, headers_timeout: float) -> FakeResponse:
         """The detector's answer, or the model's."""
@@ -35,7 +41,10 @@ class Outside(Echo):
         body = orjson.loads(request.body)
         self.seen.append(body)
         findings = [
-            [{"start": m.start(), "end": m.end(), "entity": "Person"} for m in NAME.finditer(text)]
+            [
+                {"start": m.start(), "end": m.end(), "entity": "Location" if m[0] in self._places else "Person"}
+                for m in NAME.finditer(text)
+            ]
             for text in body["texts"]
         ]
         flags = [{"text": 0, "rule": "toxic", "score": self._flags}] if self._flags else []
@@ -140,3 +149,12 @@ async def test_a_plug_in_that_is_named_no_more_serves_the_calls_that_know_it() -
         plain = await call(gateway, asked("chat", TEXT))
     assert (reply.status, plain.status) == (200, 200)
     assert len(outside.seen) == 1
+
+
+async def test_each_entity_that_it_finds_is_treated_as_its_own_says() -> None:
+    plugin = a_plugin(input=(*treated("Block", "Location"), *treated("Mask", "Person")))
+    outside, telemetry = Outside(places=("Ann Lee",)), FakeTelemetry()
+    async with a_gateway(guarded(with_plugin(plugin)), upstream=outside, telemetry=telemetry) as gateway:
+        reply = await call(gateway, asked("chat", TEXT))
+    assert (reply.status, outside.requests) == (403, [])
+    assert [v.done for v in telemetry.ended[-1].guard.verdicts if v.check == "plugin"] == ["blocked"]

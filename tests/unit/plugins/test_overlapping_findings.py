@@ -2,14 +2,20 @@
 
 import random
 import time
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout_sidecar.guarding.findings import Finding
-from turnout_sidecar.plugins.overlaps import Claim, merged, settled
+from turnout_sidecar.plugins.overlaps import Claim, settled
 
 TEXT = "Anna Berg Street, Paris"
+
+
+def merged(text: str, *sources: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What stays of the findings of several sources, of which an earlier one wins."""
+    return settled(text, [Claim(rank, finding) for rank, source in enumerate(sources) for finding in source])
 
 
 def test_the_longer_claim_wins_and_the_rest_of_the_other_stays_found() -> None:
