@@ -23,7 +23,10 @@ _SURE_DIGITS = 18
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What is stored of an answer. `backend` (provider/model) made it, without `dropped`; `cost_nano` is what it had cost."""
+    """What is stored of an answer. `backend` (provider/model) made it, without `dropped`; `cost_nano` is what it had cost.
+
+    `given`: placeholders of what was masked in the answer itself; they stand there for whoever gets it.
+    """
 
     partition: str
     exact_key: str
@@ -34,6 +37,7 @@ class Kept(msgspec.Struct, frozen=True):
     usage: Usage | None = None
     cost_nano: int | None = None
     dropped: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -252,4 +252,5 @@ def _kept(exchange: Exchange, keys: Keys, body: bytes) -> Kept:
         usage=exchange.usage,
         cost_nano=exchange.attempts[-1].cost_nano if exchange.attempts else None,
         dropped=exchange.dropped,
+        given=() if exchange.masks is None else exchange.masks.given_in(body.decode("utf-8", "surrogateescape")),
     )

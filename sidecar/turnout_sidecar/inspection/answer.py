@@ -184,7 +184,7 @@ class Answer:
 
     def placeholder(self, entity: str, value: str) -> str:
         """What stands for a value that is not given; it is never put back."""
-        return self._masks.masker.placeholder(entity, value)
+        return self._masks.give(entity, value)
 
     def _passed(self, matched: set[str]) -> None:
         """Those that looked at all of it and found nothing."""

@@ -4,7 +4,7 @@ Made once for a call, by the inspection of its question; the answer is masked wi
 table. Rules: nothing here outlives the call; the key never leaves the masker.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 
 from turnout_contract.snapshot.guards import Action
@@ -30,9 +30,27 @@ class Masks:
         self.table = Table(masker)
         self.asked: frozenset[str] = frozenset()
 
-    def known(self, text: str) -> bool:
-        """Whether every placeholder of an answer is one of this call's own."""
-        return all(one in self.asked or self.table.knows(one) for one in placeholders_in(text))
+    def known(self, text: str, given: Collection[str] = ()) -> bool:
+        """Whether every placeholder of an answer is one of this call's own, or was `given` for good where it was made."""
+        return all(one in given or self.owns(one) for one in placeholders_in(text))
+
+    def owns(self, placeholder: str) -> bool:
+        """Whether it (its canonical form) was in the question, as it came or as it was masked."""
+        return placeholder in self.asked or self.table.knows(placeholder)
+
+    def give(self, entity: str, value: str) -> str:
+        """What stands in the answer for a value that is not given."""
+        made = self.masker.placeholder(entity, value)
+        self.table.given.add(made)
+        return made
+
+    def given_in(self, text: str) -> tuple[str, ...]:
+        """The placeholders of an answer that were masked there and are nothing of the question's.
+
+        Whoever gets it sees them as they are, so that it may be kept for others with the same question.
+        """
+        given = self.table.given
+        return tuple(sorted(one for one in placeholders_in(text) & given if not self.owns(one))) if given else ()
 
     def pieces(self, text: str, matches: Sequence[Match], *, bare: bool = False, signed: bool = False) -> str:
         """A text with its matches masked. They are in the table already, so that look-alikes of all are known.

@@ -26,7 +26,7 @@ _TYPED = f"<{TEXT}_"
 class Table:
     """Placeholders and values of one call. `restored` and `unresolved` count what answers held."""
 
-    __slots__ = ("_kept", "_live", "_masker", "_names", "_sorted", "_taken", "restored", "unresolved")
+    __slots__ = ("_kept", "_live", "_masker", "_names", "_sorted", "_taken", "given", "restored", "unresolved")
 
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
@@ -35,6 +35,8 @@ class Table:
         self._live: dict[str, str] = {}
         self._kept: set[str] = set()
         self._sorted: list[str] | None = None
+        self.given: set[str] = set()
+        """What stands in the answer for good, since it was masked there: none of them is put back, nor missed."""
         self.restored = 0
         self.unresolved = 0
 
@@ -120,7 +122,7 @@ class Table:
         """The value of a placeholder (its canonical form), counted; None: it stays where it is."""
         value = self._live.get(placeholder)
         if value is None:
-            self.unresolved += placeholder not in self._taken
+            self.unresolved += placeholder not in self._taken and placeholder not in self.given
             return None
         self.restored += 1
         return in_json(value) if as_json else value

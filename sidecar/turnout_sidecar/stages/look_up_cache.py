@@ -158,6 +158,8 @@ class LookUpCache:
         exchange.usage = kept.usage
         exchange.saved_nano = kept.cost_nano
         exchange.dropped = kept.dropped
+        if exchange.masks is not None:
+            exchange.masks.table.given.update(kept.given)
         cached = CACHED[exchange.endpoint.name]
         body = cached.renewed(kept.body, exchange.id, self._clock.unix_ns() // 1_000_000_000)
         if exchange.stream:
@@ -176,8 +178,11 @@ class LookUpCache:
 
 
 def _its_own(exchange: Exchange, kept: Kept) -> bool:
-    """Whether what is masked in an answer is what this call masks itself: another one's placeholder would never resolve."""
-    return exchange.masks is None or exchange.masks.known(kept.body.decode("utf-8", "surrogateescape"))
+    """Whether what is masked in an answer is what this call masks itself: another one's placeholder would never resolve.
+
+    What was masked in the answer itself is nobody's to resolve, and stays as it was.
+    """
+    return exchange.masks is None or exchange.masks.known(kept.body.decode("utf-8", "surrogateescape"), kept.given)
 
 
 def _wishes(said: list[str]) -> frozenset[str]:
