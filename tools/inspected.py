@@ -35,7 +35,8 @@ strings; what is larger is inspected as it stands), and stays JSON when somethin
 that are text by their bytes are decoded, inspected and encoded again, whatever media type they claim.
 
 Where an object holds a member twice, parsers disagree about which of the two counts. Such a body is written anew with what was
-inspected, and nothing else. A body of more than 250,000 texts is refused.
+inspected, and nothing else; so is such an answer, or event of a stream, where answers are inspected. A body of more than 250,000
+texts is refused.
 
 ## What is passed over
 

@@ -2,17 +2,20 @@
 
 Rules: a text has a channel of its own from its first piece until its part ends; what comes whole is edited once and remembered,
 and what the pieces of a text said in all is remembered with it, so that an answer that a stream repeats is told alike each
-time; bytes in which nothing changes are passed on as they came.
+time; bytes in which nothing changes are passed on as they came, but an event that holds a member twice is written anew with
+what was read of it.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final
 
+from msgspec import structs
+
 from turnout_sidecar.answers import json_text, whole
 from turnout_sidecar.answers.frames import with_data
 from turnout_sidecar.answers.kinds import Channel, Edit, Kind, Last, Make
-from turnout_sidecar.answers.leaves import Step
+from turnout_sidecar.answers.leaves import Step, once
 from turnout_sidecar.answers.templates import Template, Templates, Text
 from turnout_sidecar.wire.sse import SseEvent, SseParser
 
@@ -189,10 +192,11 @@ class Editor(ABC):
             said = json_text.loads(event.data)
         except ValueError:
             return self.odd(event)
-        if said.__class__ is not dict:
-            return self.whole(event)
         try:
-            return self.read(event, said)
+            data = once(event.data, said)
+            if data is not event.data:
+                event = structs.replace(event, raw=with_data(event, data), data=data)
+            return self.read(event, said) if said.__class__ is dict else self.whole(event)
         except json_text.TooDeep:
             return self.whole(event)
 

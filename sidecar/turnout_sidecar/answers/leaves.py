@@ -7,8 +7,9 @@ whose names are the caller's (metadata, schemas) names are texts too; arguments 
 
 from typing import Any, Final, NamedTuple
 
-from turnout_sidecar.answers.json_text import TooDeep
+from turnout_sidecar.answers.json_text import TooDeep, anew
 from turnout_sidecar.answers.kinds import Kind
+from turnout_sidecar.wire.json_body import quotes
 
 MAX_DEPTH: Final = 128
 """Objects and lists in one another: answers have some ten, and what they repeat of a call may have more."""
@@ -191,6 +192,14 @@ def strings_in(value: Any) -> int:
         elif inner.__class__ is list:
             stack.extend(inner)
     return number
+
+
+def once(raw: bytes, said: Any) -> bytes:
+    """The bytes of which `said` was read, with each member once: who reads the first of two sees nothing that was not read.
+
+    Raises TooDeep.
+    """
+    return raw if quotes(raw) == 2 * strings_in(said) else anew(raw)
 
 
 def _is_machine(name: str, parent: str | None, type_: Any) -> bool:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from turnout_sidecar.answers import json_text
+from turnout_sidecar.answers import json_text, leaves
 from turnout_sidecar.answers.kinds import Edit, Kind
 from turnout_sidecar.answers.leaves import Leaf, Step, counted
 
@@ -57,6 +57,14 @@ def texts(body: bytes, echo: Echo = None) -> tuple[tuple[Kind, str], ...]:
         for leaf in found
         if echo is None or not echo(leaf.path)
     )
+
+
+def once(body: bytes) -> bytes:
+    """The body with each member once; as it is where it is no JSON, which is looked at as one text."""
+    try:
+        return leaves.once(body, json_text.loads(body))
+    except ValueError:
+        return body
 
 
 def _plain(body: bytes, edit: Edit) -> bytes:

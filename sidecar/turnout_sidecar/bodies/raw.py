@@ -13,7 +13,7 @@ import orjson
 
 from turnout_sidecar.bodies.leaves import Leaves
 from turnout_sidecar.bodies.writing import KEY, NUMBER, Change
-from turnout_sidecar.wire.json_body import STRING
+from turnout_sidecar.wire.json_body import STRING, quotes
 
 _NUMBER: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(-?[0-9][0-9.eE+\-]*+)', re.DOTALL)
 
@@ -31,14 +31,6 @@ def rewrite_raw(raw: bytes, body: dict[str, Any], leaves: Leaves, new: Mapping[i
         if orjson.loads(edited) != rewritten:
             return orjson.dumps(rewritten)
     return edited
-
-
-def quotes(raw: bytes) -> int:
-    """How many quotes begin or end a string."""
-    if b"\\" not in raw:
-        return raw.count(b'"')
-    plain = raw.replace(b"\\\\", b"")
-    return plain.count(b'"') - plain.count(b'\\"')
 
 
 def _edited(raw: bytes, changes: list[Change]) -> bytes:

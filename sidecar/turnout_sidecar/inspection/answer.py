@@ -15,7 +15,7 @@ from typing import Any
 from turnout_contract.snapshot.guards import AnswerSchema
 from turnout_sidecar.answers.formats import FORMATS
 from turnout_sidecar.answers.kinds import Kind
-from turnout_sidecar.answers.whole import edit_one
+from turnout_sidecar.answers.whole import edit_one, once
 from turnout_sidecar.checks import quality
 from turnout_sidecar.checks.asked import asked_schema, judged
 from turnout_sidecar.checks.schema import SchemaError, SchemaUnusable
@@ -83,6 +83,8 @@ class Answer:
 
     async def check(self, body: bytes) -> bytes:
         """See the module. Raises Misshapen, and CallError 422 and 503."""
+        if self._guard.holds:
+            body = await aside(len(body), lambda: once(body))
         answer = parsed(body)
         self.quality(answer)
         self._shape(answer)
@@ -93,6 +95,7 @@ class Answer:
                 into.extend(more)
         self.tell(matches, [text for _, text in texts])
         if not any(match.action == "Mask" for found in matches for match in found):
+            self._masked = {text: text for _, text in texts}
             return body
         return await aside(len(body), lambda: self._given(body, matches, [text for _, text in texts]))
 
@@ -113,7 +116,7 @@ class Answer:
     def edit(self, kind: Kind, text: str) -> str:
         """A text of the answer that was checked last, as it is given. One that was not among its texts is looked at now.
 
-        What was JSON stays JSON.
+        What was JSON stays JSON. Raises CallError (422).
         """
         if kind == "content" and text.lstrip()[:1] in _BEGINS_JSON:
             return edit_one(self._edit, "arguments", text)
@@ -130,6 +133,11 @@ class Answer:
             while at >= 0:
                 found.append(match._replace(start=at, end=at + len(value)))
                 at = text.find(value, at + len(value))
+        blocking = [(text[one.start : one.end], one) for one in found if one.action == "Block"]
+        if blocking:
+            for verdict in self._masks.verdicts("output", grouped(blocking)):
+                self.say(verdict)
+            raise refused(f"it holds {match.rule}" for _, match in blocking)
         return self.masked(text, found)
 
     def masked(self, text: str, matches: Sequence[Match]) -> str:

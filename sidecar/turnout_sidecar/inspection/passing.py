@@ -161,6 +161,20 @@ class AtOnce:
         return shown
 
 
+class Unchanged:
+    """A channel that says what it hears."""
+
+    __slots__ = ()
+
+    def feed(self, text: str) -> str:
+        """See Channel."""
+        return text
+
+    def flush(self) -> str:
+        """See Channel."""
+        return ""
+
+
 class _Looking:
     """A channel that is looked at."""
 

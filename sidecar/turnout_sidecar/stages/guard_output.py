@@ -9,6 +9,7 @@ every attempt is paid for.
 import logging
 
 from turnout_sidecar.answers.formats import FORMATS
+from turnout_sidecar.answers.kinds import Kind
 from turnout_sidecar.caching.replay import Replay
 from turnout_sidecar.checks.asked import asked_schema
 from turnout_sidecar.checks.correction import again
@@ -18,7 +19,7 @@ from turnout_sidecar.exchange.guarded import Done
 from turnout_sidecar.faults import place
 from turnout_sidecar.inspection.answer import Answer, Misshapen, asks_json
 from turnout_sidecar.inspection.guards import LONGEST_HELD, LiveGuard
-from turnout_sidecar.inspection.passing import AtOnce, Passing
+from turnout_sidecar.inspection.passing import AtOnce, Passing, Unchanged
 from turnout_sidecar.inspection.refusing import refused, unread
 from turnout_sidecar.inspection.streams import Edited, Watched, whole
 from turnout_sidecar.ports.clock import Clock
@@ -116,7 +117,7 @@ class _Judgement:
             except Misshapen as wrong:
                 response = await self._another(wrong)
                 continue
-            return self._given(response, body, checked, pieces)
+            return self._given(response, checked, pieces)
 
     async def _checked(self, body: bytes) -> bytes:
         """The time of looking is told, and not that of asking again."""
@@ -146,18 +147,34 @@ class _Judgement:
             raise unread("its stream cannot be put together")
         return body, pieces
 
-    def _given(self, response: Response, body: bytes, checked: bytes, pieces: list[bytes] | None) -> Response:
+    def _given(self, response: Response, checked: bytes, pieces: list[bytes] | None) -> Response:
         if pieces is None:
             response.body = checked
         else:
-            if checked != body:
-                edit = self._answer.edit
-                editor = FORMATS[self._exchange.endpoint.format].editor(
-                    lambda kind, _: AtOnce(kind, edit), None, edit, echo=False
-                )
-                pieces = [*map(editor.feed, pieces), editor.finish()]
-            response.stream = Replay(filter(None, pieces))
+            response.stream = Replay(filter(None, self._shown(pieces)))
         return response
+
+    def _shown(self, pieces: list[bytes]) -> list[bytes]:
+        """The pieces of a stream that was checked as a whole, edited alike. Raises CallError (422).
+
+        What the whole does not hold, such as an unknown member of a piece, is looked at here; where nothing changes the pieces
+        stay as they are cut.
+        """
+        changes = 0
+
+        def edit(kind: Kind, text: str) -> str:
+            nonlocal changes
+            given = self._answer.edit(kind, text)
+            changes += given != text
+            return given
+
+        told = FORMATS[self._exchange.endpoint.format]
+        editor = told.editor(lambda kind, _: AtOnce(kind, edit), None, edit, echo=False)
+        edited = [*map(editor.feed, pieces), editor.finish()]
+        if changes:
+            return edited
+        editor = told.editor(lambda _, __: Unchanged(), None, lambda _, text: text, echo=False)
+        return [*map(editor.feed, pieces), editor.finish()]
 
     async def _another(self, wrong: Misshapen) -> Response:
         """Another answer in the place of one that does not have its shape. Raises CallError."""

@@ -43,6 +43,14 @@ def parse(raw: bytes) -> dict[str, Any]:
     return found
 
 
+def quotes(raw: bytes) -> int:
+    """How many quotes of a JSON text begin or end a string, names too."""
+    if b"\\" not in raw:
+        return raw.count(b'"')
+    plain = raw.replace(b"\\\\", b"")
+    return plain.count(b'"') - plain.count(b'\\"')
+
+
 def _openings(raw: bytes) -> int:
     return raw.count(b"{") + raw.count(b"[")
 
