@@ -1,25 +1,19 @@
 """What goes to a provider, and what of its reply comes back: the two places where headers and bodies cross the border.
 
 Rules: headers go out, and come back, only from allow-lists: never a caller's credentials, never `x-turnout-*`, never what a
-provider says to us alone; the body is the caller's own bytes with only the members changed that must be.
+provider says to us alone, nor what the guardrails withhold; the body is the caller's own bytes with only the members changed that
+must be.
 """
 
 from collections.abc import Mapping
 
 from turnout_contract import __version__
 from turnout_sidecar.exchange.call import Attempt, Exchange
-from turnout_sidecar.exchange.header_lines import joined
+from turnout_sidecar.exchange.header_lines import FORWARDED, joined
 from turnout_sidecar.ports.upstream import UpstreamRequest
 from turnout_sidecar.routing import LiveBackend
 from turnout_sidecar.ways import Way
 
-_FORWARDED = {
-    "chat": ("openai-beta",),
-    "responses": ("openai-beta",),
-    "embeddings": ("openai-beta",),
-    "messages": ("anthropic-beta",),
-}
-"""Headers of the caller's that reach a backend which speaks the caller's own protocol."""
 _OURS = (("content-type", "application/json"), ("user-agent", f"turnout/{__version__}"))
 _UNARY = (*_OURS, ("accept", "application/json"))
 _RETURNED = {
@@ -40,12 +34,14 @@ def upstream_request(
     end = backend.end
     headers = end.headers + ((*_OURS, ("accept", way.stream_type)) if exchange.stream else _UNARY)
     if not way.translated:
-        for name in _FORWARDED[exchange.endpoint.format]:
+        for name in FORWARDED[exchange.endpoint.format]:
             value = joined(exchange.headers, name)
             if value is not None:
                 headers += ((name, value),)
     if exchange.trace is not None:
         headers += exchange.trace.headers_for(attempt)
+    if exchange.withheld:
+        headers = tuple(line for line in headers if line[0] not in exchange.withheld)
     path = end.path_of(way.path, backend.model.name)
     request = UpstreamRequest(end.target, path, headers, way.body(ask_usage=ask_usage))
     return request if end.sign is None else end.sign(request)

@@ -18,11 +18,10 @@ from turnout_contract import canonical
 from turnout_contract.snapshot import model as snap
 from turnout_sidecar.caching.formats import CACHED
 from turnout_sidecar.exchange.call import Caller, Exchange
-from turnout_sidecar.exchange.header_lines import joined
+from turnout_sidecar.exchange.header_lines import FORWARDED, joined
 from turnout_sidecar.ports.store import Partition, namespace_scope, team_scope, user_scope
 
-FORWARDED = ("openai-beta", "anthropic-beta")
-"""Request headers that reach the provider and may change what it does."""
+_HEADERS = tuple(dict.fromkeys(name for names in FORWARDED.values() for name in names))
 _FORMAT = 3
 """Raised when what goes into a key changes: older entries are then never found."""
 
@@ -64,7 +63,9 @@ def keys_of(exchange: Exchange, route: snap.Route, rule: snap.Rule, partition: P
         sorted((backend.provider, backend.model) for backend in rule.backends),
         exchange.sensitivity,
         None if prompt is None else [prompt.name, prompt.version, prompt.variables_digest],
-        [ascii(joined(exchange.headers, name)) for name in FORWARDED],  # which may hold bytes that are no text
+        [
+            ascii(None if name in exchange.withheld else joined(exchange.headers, name)) for name in _HEADERS
+        ],  # which may hold bytes that are no text
         question is not None,
         body,
     ]

@@ -162,6 +162,7 @@ class Exchange:
     # render_prompt
     prompt: PromptUse | None = None
     # guard_input
+    withheld: frozenset[str] = frozenset()  # headers of the caller's that must not go on to a provider, in lower case
     masks: Any = None  # turnout_sidecar.inspection.masks.Masks; None: nothing guards the call
     # guard_output
     above_tier: Tier | None = None  # only models of a higher one may answer

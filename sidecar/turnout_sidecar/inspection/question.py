@@ -10,7 +10,7 @@ as a Restricted one; tool definitions are masked and never a reason to refuse a 
 import asyncio
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
@@ -28,6 +28,7 @@ from turnout_sidecar.guarding import scanner
 from turnout_sidecar.guarding.findings import Finding
 from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.guards import Denied, LiveGuard, LivePlugin, check_of
+from turnout_sidecar.inspection.headers import as_header, other_than_features, passed_on, withheld
 from turnout_sidecar.inspection.masks import Masks, conversation_of, partition_of
 from turnout_sidecar.inspection.matches import Match, grouped, masked, of_finding
 from turnout_sidecar.inspection.refusing import blocked, failed
@@ -53,7 +54,9 @@ class Question:
         self._leaves: Leaves = read(exchange.endpoint.name, exchange.body)
         partition = partition_of(exchange.runtime.namespace, exchange.caller)
         self.masks = Masks(Masker(key, partition, conversation_of(exchange.caller, self._leaves)))
+        self._headers = passed_on(exchange)
         self._matches: dict[int, list[Match]] = {}
+        self._in_headers: dict[str, list[Match]] = {}
         self._refusals: list[tuple[str, str | None]] = []
         self._rerouted = False
 
@@ -113,17 +116,19 @@ class Question:
         try:
             findings = scanner.scan(self._leaves.page, entities)
             for index, found in self._leaves.split(findings).items():
-                self._found(index, found, self._guard.input)
+                self._matches.setdefault(index, []).extend(self._found(found))
+            for name, text in self._headers.items():
+                findings = scanner.scan(other_than_features(name, text), entities)
+                self._in_headers.setdefault(name, []).extend(as_header(name, self._found(findings)))
         except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
             _LOG.error("call %s could not be scanned: %s", self._exchange.id, place(error))
             self._could_not(self._guard.input.values())
 
-    def _found(self, index: int, findings: Iterable[Finding], treatments: dict[str, Treatment]) -> None:
-        into = self._matches.setdefault(index, [])
+    def _found(self, findings: Iterable[Finding]) -> Iterator[Match]:
         for finding in findings:
-            treatment = treatments.get(finding.entity)
+            treatment = self._guard.input.get(finding.entity)
             if treatment is not None:
-                into.append(of_finding(finding, treatment, check_of(finding.entity), finding.entity))
+                yield of_finding(finding, treatment, check_of(finding.entity), finding.entity)
 
     def _could_not(self, treatments: Iterable[Treatment]) -> None:
         """What must be looked for was not: refuse, or go on where only cleared models are."""
@@ -160,6 +165,10 @@ class Question:
             if found:
                 matched = True
                 self._matches.setdefault(index, []).extend(found)
+        for name, text in self._headers.items():
+            held = list(as_header(name, denied.matches(text)))
+            matched = matched or bool(held)
+            self._in_headers.setdefault(name, []).extend(held)
         return matched
 
     def _injection(self) -> None:
@@ -241,14 +250,15 @@ class Question:
         """One verdict for each rule that matched, and one for each check that did not."""
         items = self._leaves.items
         found = [(index, match) for index, matches in self._matches.items() for match in matches]
-        groups = grouped((items[index].text[match.start : match.end], match) for index, match in found)
+        heard = [(name, match) for name, matches in self._in_headers.items() for match in matches]
+        values = [(items[index].text[match.start : match.end], match) for index, match in found]
+        groups = grouped([*values, *((self._headers[name][one.start : one.end], one) for name, one in heard)])
         for verdict in self.masks.verdicts("input", groups):
             self._say(verdict)
-        self._rerouted = self._rerouted or any(match.reroute for _, match in found)
-        blocking = sorted(found, key=lambda one: (one[1].check, one[1].rule, one[1].policy))
-        self._refusals += [
-            (f"it holds {_named(match)}", items[index].place) for index, match in blocking if match.action == "Block"
-        ]
+        self._rerouted = self._rerouted or any(match.reroute for _, match in (*found, *heard))
+        placed = [*((items[index].place, match) for index, match in found), *heard]
+        blocking = sorted(placed, key=lambda one: (one[1].check, one[1].rule, one[1].policy))
+        self._refusals += [(f"it holds {_named(match)}", where) for where, match in blocking if match.action == "Block"]
         seen = {check for check, _, _ in groups}
         for check in sorted({check_of(entity) for entity in self._guard.scanned_input} - seen):
             if not any(verdict.check == check for verdict in self._trail.verdicts):
@@ -270,6 +280,8 @@ class Question:
                 if text != leaf.text:
                     new[index] = text
         self._put(new)
+        if self._headers and self._guard.acts:
+            self._exchange.withheld = withheld(self._headers, self._in_headers, masks.table.values)
 
     def _put(self, new: dict[int, str]) -> None:
         """The masked forms in the place of all that the exchange holds of the body.

@@ -11,7 +11,7 @@ policy does not want restored is in the table, so that it counts as known, but n
 
 import json
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from turnout_sidecar.masking.placeholders import EXACT, JSON_LIKE, LIKE, LONG, SHORT, TEXT, Form, Masker, lookalikes
@@ -73,6 +73,11 @@ class Table:
     def live(self) -> Mapping[str, str]:
         """What can be restored: placeholder to value."""
         return MappingProxyType(self._live)
+
+    @property
+    def values(self) -> Iterable[str]:
+        """Every value of this call."""
+        return (value for _, value in self._names)
 
     @property
     def made(self) -> frozenset[str]:
