@@ -5,12 +5,13 @@ the very table by which bodies are read, so that the page cannot say something e
 is written: the exit code is 1 where the page is not fresh.
 """
 
-import argparse
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
+from turnout_contract.schema import fresh
 from turnout_sidecar.bodies.skipped import SKIPPED, Skip
+from turnout_sidecar.exchange.header_lines import FORWARDED
 
 PAGE: Final = "docs/reference/inspected.md"
 _WHERE: Final = {
@@ -28,7 +29,7 @@ _OPENING: Final = """\
 Every string of the body of a call, on every endpoint, wherever it stands and whether its field is known or not: messages of all
 roles, parts, arguments and results of tools, definitions of tools with their defaults, schemas, instructions, metadata, texts to
 embed. Also the keys of whatever is not a field of the API, and numbers of seven digits and more, which become strings where they
-are masked.
+are masked; and [the headers](#headers) that go on to a provider.
 
 A string may hold others. JSON in a string is read token by token, also JSON in that (four deep, up to 262,144 characters or 10,000
 strings; what is larger is inspected as it stands), and stays JSON when something in it is masked. Data URLs and files in base64
@@ -47,6 +48,17 @@ inspected as text.
 |---|---|---|---|
 """
 _CLOSING: Final = """
+## Headers
+
+Of a caller's headers these go on to a provider, and are inspected with the same policies; plug-ins are not shown them.
+
+| Header | Goes on | Where something in it must be masked | Where something in it blocks or reroutes |
+|---|---|---|---|
+{headers}| `tracestate` | always, with a good `traceparent` | it is left out | it is left out, and the call goes on |
+
+What has the shape of a feature's name (`context-1m-2025-08-07`, `assistants=v2`) is looked for in deny patterns alone, since long
+names with dates read like keys. A header that is left out is no part of what an answer is cached under.
+
 ## What cannot be inspected
 
 Pictures, sound, PDF and other files that are not text, files and pictures that are named by an id or an address (the address
@@ -61,7 +73,13 @@ of their own.
 
 def page() -> str:
     """The page."""
-    return _OPENING + "".join(map(_row, SKIPPED)) + _CLOSING
+    return _OPENING + "".join(map(_row, SKIPPED)) + _CLOSING.format(headers="".join(_headers()))
+
+
+def _headers() -> Iterator[str]:
+    for name in dict.fromkeys(name for names in FORWARDED.values() for name in names):
+        apis = ", ".join(api for api, names in FORWARDED.items() if name in names)
+        yield f"| `{name}` | asked as {apis}, to a provider of that protocol | it is left out whole | as in the body |\n"
 
 
 def _row(row: Skip) -> str:
@@ -73,20 +91,7 @@ def _row(row: Skip) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python tools/inspected.py", description=__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="the repository's root")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 on a difference")
-    options = parser.parse_args(arguments)
-    path, text = options.root / PAGE, page()
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return 0
-    if options.check:
-        sys.stdout.write(f"{PAGE}: not fresh\n")
-        return 1
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"wrote {PAGE}\n")
-    return 0
+    return fresh.command(arguments, __doc__, {PAGE: page()})
 
 
 if __name__ == "__main__":

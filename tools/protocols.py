@@ -6,12 +6,11 @@ is exact, translated, dropped or refused, and by which rule. The rules are the v
 the exit code is 1 where the page is not fresh.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final, get_args
 
+from turnout_contract.schema import fresh
 from turnout_sidecar.wire.chat import support as chat
 from turnout_sidecar.wire.converse import support as converse
 from turnout_sidecar.wire.gemini import support as gemini
@@ -177,20 +176,7 @@ def _sentence(support: Support) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python tools/protocols.py", description=__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="the repository's root")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 on a difference")
-    options = parser.parse_args(arguments)
-    path, text = options.root / PAGE, page()
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return 0
-    if options.check:
-        sys.stdout.write(f"{PAGE}: not fresh\n")
-        return 1
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"wrote {PAGE}\n")
-    return 0
+    return fresh.command(arguments, __doc__, {PAGE: page()})
 
 
 if __name__ == "__main__":

@@ -24,9 +24,13 @@ def test_the_page_is_fresh() -> None:
 
 def test_a_stale_page_is_told_and_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert protocols.main(["--root", str(tmp_path), "--check"]) == 1
-    assert "not fresh" in capsys.readouterr().out
+    assert "missing" in capsys.readouterr().out
     assert protocols.main(["--root", str(tmp_path)]) == 0
     assert protocols.main(["--root", str(tmp_path), "--check"]) == 0
+    (tmp_path / protocols.PAGE).write_text("old")
+    assert protocols.main(["--root", str(tmp_path), "--check"]) == 1
+    assert "not fresh" in capsys.readouterr().out
+    assert protocols.main(["--root", str(tmp_path)]) == 0
     assert (tmp_path / protocols.PAGE).read_text() == (ROOT / protocols.PAGE).read_text()
 
 

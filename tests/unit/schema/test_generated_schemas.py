@@ -13,7 +13,8 @@ from resource_folder import VALID, objects
 from turnout_contract.api import conditions
 from turnout_contract.api.meta import Kind, Part
 from turnout_contract.api.registry import KINDS
-from turnout_contract.schema.__main__ import differences, generated, main
+from turnout_contract.schema import fresh
+from turnout_contract.schema.__main__ import generated, main, there
 from turnout_contract.schema.admission import Admission
 from turnout_contract.schema.crd import crd, helm_template, object_schema
 from turnout_contract.schema.json_schema import json_schema
@@ -124,7 +125,7 @@ def test_a_json_schema_refuses_an_unknown_field() -> None:
 
 
 def test_the_generated_files_of_the_repository_are_fresh() -> None:
-    assert differences(ROOT) == []
+    assert fresh.differences(ROOT, generated(), there(ROOT)) == []
 
 
 def test_generating_twice_gives_the_same_bytes() -> None:
