@@ -37,7 +37,9 @@ class _Judged(NamedTuple):
 class Guardrails:
     """The policies that are in force, by what they attach to, and what is said of all of them."""
 
-    def __init__(self, routes: Routes, closures: Closures) -> None:
+    def __init__(self, routes: Routes, closures: Closures, *, unkeyed: bool = False) -> None:
+        """`unkeyed`: there is neither a masking key nor a ModelGateway of the namespace that could say so."""
+        self._unkeyed = unkeyed
         self._routes = routes
         self._closures = closures
         self._attached: dict[Target, list[Policy]] = {}
@@ -92,7 +94,17 @@ class Guardrails:
             if here:
                 also = "also " if everywhere else ""
                 said.append(f"rule {rule} is {also}guarded by GuardrailPolicy {_listed(here)}")
+        if self._unkeyed and any(self._masks_untold(route, rule) for rule in by_rule):
+            said.append(RANDOM_KEY)
         return said
+
+    def _masks_untold(self, route: str, rule: str) -> bool:
+        """Whether placeholders are made for a rule, and no policy of the namespace's own says with which key."""
+        guard = self.of(route, rule)
+        if guard is None or not masks(guard):
+            return False
+        alone = (guard_of([item.policy]) for item in self.judged if item.policy.label in guard.policies)
+        return not any(own is not None and masks(own) for own in alone)
 
     def verdicts(self, used: Sequence[Guard], *, keyed: bool) -> list[Verdict]:
         """What is said of the namespace's own objects. `keyed`: there is a masking key."""
@@ -122,7 +134,7 @@ def compile_guardrails(
     closures: Closures,
 ) -> Guardrails:
     """All GuardrailPolicies of a namespace, and the organisation's that select it."""
-    found = Guardrails(routes, closures)
+    found = Guardrails(routes, closures, unkeyed=_unkeyed(inputs))
     elsewhere = inputs.defaults.operator_namespace
     for obj in objects:
         spec = _spec(obj)
@@ -143,6 +155,11 @@ def compile_guardrails(
         if item.kind == "GuardrailPolicy":
             closures.close((None,), f"GuardrailPolicy {item.name} of the organisation: {item.message}", routes)
     return found
+
+
+def _unkeyed(inputs: Inputs) -> bool:
+    kinds = {*(obj.kind for obj in inputs.objects), *(item.kind for item in inputs.broken)}
+    return "ModelGateway" not in kinds and inputs.defaults.gateway.masking_key is None
 
 
 def _spec(obj: TypedObject) -> GuardrailPolicySpec:
