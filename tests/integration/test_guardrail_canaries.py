@@ -126,7 +126,7 @@ def _routes() -> list[Json]:
 def _policies(detector: str) -> list[Json]:
     """`detector` fails, and quotes what it was shown."""
     away = {"name": "away", "url": "http://127.0.0.1:9/detect"}
-    quotes = {"name": "quotes", "url": detector, "failureMode": "FailOpen"}
+    quotes = {"name": "quotes", "url": detector, "failureMode": "FailOpen", "flags": {"action": "Monitor"}}
     shape = {**MASK["output"], "jsonSchema": {"onViolation": "Retry"}}
     specs: dict[str, Json] = {
         "mask": {**MASK, **_refs("plain", "again", "sonnet", "embed", "echo", "triage")},

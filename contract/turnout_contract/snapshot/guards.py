@@ -34,7 +34,7 @@ class Treatment(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `fail_open`: where it cannot be looked for, the call goes on, but as a Restricted one; else it is refused. Monitor without
     reroute changes nothing, so a failure of it changes nothing either. What is masked in an answer is never put back. Of a
-    plug-in's entities `fail_open` says nothing: the plug-in's own holds.
+    plug-in's entities the plug-in's own `fail_open` says whether the call goes on; here it says that it then is a Restricted one.
     """
 
     entity: str

@@ -207,7 +207,9 @@ def _plugin(policy: Policy, plugin: api.Plugin, wishes: _Wishes) -> guards.Plugi
 
 def _of_plugin(policy: Policy, plugin: api.Plugin, side: Side, wishes: Sequence[_Wish]) -> tuple[guards.Treatment, ...]:
     treated = _treatments(_plugin_wishes(policy, plugin, side), wishes, side)
-    return tuple(msgspec.structs.replace(one, fail_open=False) for one in treated)
+    looks = plugin.entities is not UNSET or not plugin.flags  # else it is a classifier, that may also find something
+    restricts = plugin.failure_mode == "FailOpen" and looks and side == "Input"
+    return tuple(msgspec.structs.replace(one, fail_open=restricts) for one in treated)
 
 
 def _flags(policy: Policy, plugin: api.Plugin) -> guards.Flags:

@@ -4,7 +4,7 @@ What is expensive about keeping an answer (reading it, collecting a stream, the 
 already has it. Rules: a call never waits for it, unless it asks for the very answer that waits; what needs no vector is kept a
 few at a time, which costs far less than one by one; what waits is bounded in number and bytes, and further answers are not kept;
 whatever goes wrong loses an answer of the cache and nothing else; a stream that is too long to hold, broke off or was left is
-not kept.
+not kept, nor is what a guardrail could not look at.
 """
 
 import asyncio
@@ -165,6 +165,8 @@ class Keeper:
 
     async def _keep(self, exchange: Exchange, plan: Plan, read: Callable[[], bytes | None]) -> None:
         try:
+            if exchange.guard.unlooked:
+                return
             body = read()
             name = exchange.endpoint.name
             if body is None or not may_keep(name, body) or is_ambiguous(exchange.raw, exchange.body):

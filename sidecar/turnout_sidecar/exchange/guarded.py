@@ -4,6 +4,7 @@ Rules: a verdict says which rule, what was done, how often, and keyed digests of
 nothing", "it could not look" and "it was never asked" are three things, told apart.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -33,6 +34,8 @@ class Verdict(msgspec.Struct, frozen=True):
 class GuardTrail:
     """Filled in by the guard stages. `guarded` False: no policy holds, the call counts as bypassed.
 
+    `unlooked` True: a check that must act could not look, and its policy let the call go on; its answer is kept for nobody.
+
     `inspected` True: what the call carries is what the policies let pass, so that its content may be told; a call that was
     refused before is told of without its content. `input_ns` and `output_ns` are the time that it took, in all.
     """
@@ -46,6 +49,7 @@ class GuardTrail:
         "output_span",
         "policies",
         "restored",
+        "unlooked",
         "unresolved",
         "verdicts",
     )  # fmt: skip
@@ -53,6 +57,7 @@ class GuardTrail:
     def __init__(self) -> None:
         self.guarded = False
         self.inspected = False
+        self.unlooked = False
         self.policies: tuple[str, ...] = ()  # that hold, as the guard has them
         self.verdicts: list[Verdict] = []
         self.restored = 0  # placeholders that were put back
@@ -61,6 +66,11 @@ class GuardTrail:
         self.output_ns = 0
         self.input_span: tuple[int, int] | None = None  # monotonic: from the first look to the end of the last
         self.output_span: tuple[int, int] | None = None
+
+    def rest(self, expected: Iterable[Verdict]) -> None:
+        """Nothing more is looked at: of the checks that were expected, those that have said nothing say these."""
+        said = {_speaker(verdict) for verdict in self.verdicts}
+        self.verdicts += [verdict for verdict in expected if _speaker(verdict) not in said]
 
     def took(self, side: Side, began_ns: int, ended_ns: int) -> None:
         """One look at a side, of the pieces of a stream too; monotonic nanoseconds."""
@@ -82,3 +92,10 @@ class GuardTrail:
         if any(verdict.state == "failed" for verdict in self.verdicts):
             return "failed"
         return "changed" if done & {"masked", "rerouted", "retried", "escalated"} else "evaluated"
+
+
+def _speaker(verdict: Verdict) -> tuple[str, ...]:
+    """Which check said it: of plug-ins and schemas there may be several."""
+    if verdict.check in ("plugin", "schema"):
+        return verdict.check, verdict.side, verdict.rule, verdict.policy
+    return verdict.check, verdict.side

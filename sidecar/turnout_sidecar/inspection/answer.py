@@ -21,6 +21,7 @@ from turnout_sidecar.checks.asked import asked_schema, judged
 from turnout_sidecar.checks.schema import SchemaError, SchemaUnusable
 from turnout_sidecar.checks.schema import errors as schema_errors
 from turnout_sidecar.exchange.call import Exchange
+from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.guarded import Check, Done, Verdict
 from turnout_sidecar.faults import place
 from turnout_sidecar.guarding import scanner
@@ -90,7 +91,7 @@ class Answer:
         self._shape(answer)
         texts = self._format.texts(body)
         matches = await aside(len(body), lambda: [self.matches(text) for _, text in texts])
-        for found in await asyncio.gather(*(self._ask(live, texts) for live in self._guard.plugins_out)):
+        for found in await self._ask_all(texts, matches):
             for into, more in zip(matches, found, strict=False):
                 into.extend(more)
         self.tell(matches, [text for _, text in texts])
@@ -156,16 +157,17 @@ class Answer:
         except Exception as error:  # noqa: BLE001  boundary: a detector that breaks has not looked, and that is never a pass
             treatments = [self._guard.output[entity] for entity in entities]
             closed = any(one.action != "Monitor" and not one.fail_open for one in treatments)
-            self._could_not({check_of(entity) for entity in entities}, error, closed=closed)
+            acts = any(one.action != "Monitor" for one in treatments)
+            self._could_not({check_of(entity) for entity in entities}, error, closed=closed, acts=acts)
         denied = self._guard.deny_output
         try:
             found += denied.matches(text) if denied is not None else ()
         except Exception as error:  # noqa: BLE001  boundary: as above
             acts = denied is not None and denied.acts
-            self._could_not({"deny"}, error, closed=acts and not self._guard.guard.fail_open)
+            self._could_not({"deny"}, error, closed=acts and not self._guard.guard.fail_open, acts=acts)
         return found
 
-    def _could_not(self, checks: set[Check], error: Exception, *, closed: bool) -> None:
+    def _could_not(self, checks: set[Check], error: Exception, *, closed: bool, acts: bool) -> None:
         """Some checks could not look: told once, and never as passed. Raises CallError (503) where they must look."""
         if not checks <= self._failed:
             _LOG.error("the answer of call %s could not be looked at: %s", self._exchange.id, place(error))
@@ -174,6 +176,7 @@ class Answer:
         self._failed |= checks
         if closed:
             raise unread("its scan")
+        self._exchange.guard.unlooked = self._exchange.guard.unlooked or acts
 
     def tell(self, matches: Sequence[Sequence[Match]], texts: Sequence[str]) -> None:
         """What was found in each text. Raises CallError (422) where any of it blocks."""
@@ -207,12 +210,8 @@ class Answer:
         return sorted(checks)
 
     def not_run(self) -> None:
-        """The answer did not come to an end that could be looked at."""
-        for check in self._checks():
-            self.say(Verdict(check, "output", check, "not_run"))
-        for plugin in self._guard.plugins_out:
-            self.say(Verdict("plugin", "output", plugin.plugin.name, "not_run", policy=plugin.plugin.policy))
-        self.shape_not_run()
+        """The answer did not come to an end that could be looked at: so say the checks that have said nothing of it."""
+        self._exchange.guard.rest(self._guard.unasked_out)
 
     def failed(self, *, closed: bool) -> None:
         """None of the checks came to an end. `closed`: the answer is not given."""
@@ -299,10 +298,27 @@ class Answer:
             self.say(Verdict("schema", "output", "schema", "failed", "blocked" if closed else "none", policy=policy))
             if closed:
                 raise unread("its JSON schema cannot be used") from None
+            trail = self._exchange.guard
+            trail.unlooked = trail.unlooked or wanted.on_violation != "Monitor"
             return None
         if not errors:
             self.say(Verdict("schema", "output", "schema", "passed", policy=policy))
         return errors
+
+    async def _ask_all(
+        self, texts: Sequence[tuple[Kind, str]], matches: Sequence[Sequence[Match]]
+    ) -> list[list[list[Match]]]:
+        """What all plug-ins find. Where one of them refuses the answer what was found so far is told, and no other is asked."""
+        tasks = [asyncio.ensure_future(self._ask(live, texts)) for live in self._guard.plugins_out]
+        try:
+            return await asyncio.gather(*tasks)
+        except CallError:
+            all_ = zip(matches, texts, strict=True)
+            self.tell_found((text[one.start : one.end], one) for found, (_, text) in all_ for one in found)
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _ask(self, live: LivePlugin, texts: Sequence[tuple[Kind, str]]) -> list[list[Match]]:
         plugin = live.plugin
@@ -313,6 +329,7 @@ class Answer:
             self.say(Verdict("plugin", "output", plugin.name, "failed", done, policy=plugin.policy))
             if live.fails_closed:
                 raise unread(f"plug-in {plugin.name}: {error.reason}") from None
+            self._exchange.guard.unlooked = self._exchange.guard.unlooked or live.acts
             return []
         self._flagged(live, answered)
         return [list(live.matches(findings)) for findings in answered.findings]

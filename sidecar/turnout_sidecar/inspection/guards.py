@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET, Guard, Pattern, Plugin, Treatment
 from turnout_sidecar.checks.deny import Deny
-from turnout_sidecar.exchange.guarded import Check
+from turnout_sidecar.exchange.guarded import Check, Verdict
 from turnout_sidecar.guarding import scanner
 from turnout_sidecar.guarding.findings import Finding
 from turnout_sidecar.inspection.matches import TEXT, Match, of_finding
@@ -37,6 +37,19 @@ class LivePlugin(NamedTuple):
     def fails_closed(self) -> bool:
         """Whether nothing passes that it could not look at."""
         return self.plugin.enforced and not self.plugin.fail_open
+
+    @property
+    def restricts(self) -> bool:
+        """Whether a question that it could not look at goes on as a Restricted one: it was to mask, block or reroute."""
+        acts = any(one.fail_open and (one.action != "Monitor" or one.reroute) for one in self.treatments.values())
+        return self.plugin.enforced and acts
+
+    @property
+    def acts(self) -> bool:
+        """Whether what it says may change what becomes of a call."""
+        treats = any(one.action != "Monitor" or one.reroute for one in self.treatments.values())
+        flags = self.plugin.flags
+        return self.plugin.enforced and (treats or flags.action == "Block" or flags.reroute)
 
     @property
     def holds(self) -> bool:
@@ -91,6 +104,8 @@ class LiveGuard:
         "plugins_out",
         "scanned_input",
         "scanned_output",
+        "unasked_in",
+        "unasked_out",
     )
 
     def __init__(self, guard: Guard, detectors: Mapping[Plugin, Detector]) -> None:
@@ -104,6 +119,10 @@ class LiveGuard:
         self.deny_output = _denied(guard.deny_output)
         self.plugins_in = tuple(_asked(guard.plugins, detectors, "input"))
         self.plugins_out = tuple(_asked(guard.plugins, detectors, "output"))
+        self.unasked_in = tuple(self._unasked_in())
+        """What each check of a question says where it was never asked."""
+        self.unasked_out = tuple(self._unasked_out())
+        """The same of an answer."""
         self.answers = bool(guard.output or guard.deny_output or guard.schemas or self.plugins_out)
         """Whether answers are looked at."""
         self.acts = self._acts()
@@ -120,8 +139,31 @@ class LiveGuard:
         return (
             any(action != "Monitor" for action in actions)
             or guard.binary_parts == "Block"
-            or any(live.holds or live.plugin.flags.reroute for live in self.plugins_in)
+            or any(live.fails_closed or live.acts for live in self.plugins_in)
         )
+
+    def _unasked_in(self) -> Iterator[Verdict]:
+        guard = self.guard
+        checks: set[Check] = {check_of(entity) for entity in self.scanned_input}
+        others: tuple[tuple[Check, object], ...] = (
+            ("deny", guard.deny_input),
+            ("injection", guard.injections),
+            ("tokens", guard.token_limits),
+        )
+        checks.update(check for check, there in others if there)
+        yield from (Verdict(check, "input", check, "not_run") for check in sorted(checks))
+        for live in self.plugins_in:
+            yield Verdict("plugin", "input", live.plugin.name, "not_run", policy=live.plugin.policy)
+
+    def _unasked_out(self) -> Iterator[Verdict]:
+        checks: set[Check] = {check_of(entity) for entity in self.scanned_output}
+        if self.deny_output is not None:
+            checks.add("deny")
+        yield from (Verdict(check, "output", check, "not_run") for check in sorted(checks))
+        for live in self.plugins_out:
+            yield Verdict("plugin", "output", live.plugin.name, "not_run", policy=live.plugin.policy)
+        for wanted in self.guard.schemas:
+            yield Verdict("schema", "output", "schema", "not_run", policy=wanted.policy)
 
     def _holds(self) -> bool:
         actions = [one.action for one in self.guard.output] + [one.action for one in self.guard.deny_output]

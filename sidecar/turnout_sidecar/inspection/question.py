@@ -22,6 +22,7 @@ from turnout_sidecar.bodies.raw import rewrite_raw
 from turnout_sidecar.bodies.reading import read
 from turnout_sidecar.checks import injection
 from turnout_sidecar.exchange.call import Exchange
+from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.guarded import Done, GuardTrail, Verdict
 from turnout_sidecar.faults import place
 from turnout_sidecar.guarding import scanner
@@ -62,8 +63,12 @@ class Question:
 
     async def inspect(self) -> None:
         """See the module. Raises CallError 403, and 503 where a check could not be made."""
-        await aside(len(self._leaves.page), self._look)
-        await self._ask_all()
+        try:
+            await aside(len(self._leaves.page), self._look)
+            await self._ask_all()
+        except CallError:
+            self._tell()
+            raise
         if self._matches:
             await aside(len(self._leaves.page), self._again)
         self._tell()
@@ -141,6 +146,7 @@ class Question:
         if closed:
             raise failed("the scan of its question")
         self._rerouted = self._rerouted or bool(open_)
+        self._trail.unlooked = self._trail.unlooked or bool(open_)
 
     def _deny(self) -> None:
         denied = self._guard.deny_input
@@ -154,6 +160,7 @@ class Question:
             self._say(Verdict("deny", "input", "deny", "failed", "blocked" if closed else "none"))
             if closed:
                 raise failed("the denied patterns") from None
+            self._trail.unlooked = self._trail.unlooked or denied.acts
             return
         if not matched:
             self._say(Verdict("deny", "input", "deny", "passed"))
@@ -184,6 +191,8 @@ class Question:
             self._say(Verdict("injection", "input", "injection", "failed", "blocked" if closed else "none"))
             if closed:
                 raise failed("prompt injection") from None
+            acts = any(step.action == "Block" or step.reroute for step in steps)
+            self._trail.unlooked = self._trail.unlooked or acts
             return
         held = [step for step in steps if score >= step.threshold]
         if not held:
@@ -236,10 +245,12 @@ class Question:
 
     def _plugin_failed(self, live: LivePlugin, reason: str) -> None:
         plugin = live.plugin
-        done: Done = "blocked" if live.fails_closed else "none"
+        done: Done = "blocked" if live.fails_closed else "rerouted" if live.restricts else "none"
         self._say(Verdict("plugin", "input", plugin.name, "failed", done, policy=plugin.policy))
         if live.fails_closed:
             raise failed(f"plug-in {plugin.name}: {reason}")
+        self._rerouted = self._rerouted or live.restricts
+        self._trail.unlooked = self._trail.unlooked or live.acts
 
     def _again(self) -> None:
         """What was found in one place stands in others too."""

@@ -13,7 +13,7 @@ from turnout_sidecar.answers.formats import FORMATS
 from turnout_sidecar.answers.kinds import Channel, Kind
 from turnout_sidecar.exchange.call import Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError
-from turnout_sidecar.exchange.guarded import Verdict
+from turnout_sidecar.exchange.guarded import Done, Verdict
 from turnout_sidecar.faults import place
 from turnout_sidecar.inspection.answer import asks_json
 from turnout_sidecar.inspection.aside import aside
@@ -73,17 +73,23 @@ class GuardInput:
             question = await aside(len(exchange.raw), lambda: Question(exchange, guard, key))
             await question.inspect()
         except CallError:
+            exchange.guard.rest(guard.unasked_in)
             if acts:
                 raise
         except Exception as error:  # noqa: BLE001  boundary: what was not foreseen has not been looked at
             _LOG.error("call %s could not be looked at: %s", exchange.id, place(error))
             if acts:
-                exchange.guard.verdicts.append(Verdict("pii", "input", "pii", "failed", "blocked"))
+                self._failed(exchange, guard, "blocked")
                 raise failed("its body") from None
         else:
             return question
-        exchange.guard.verdicts.append(Verdict("pii", "input", "pii", "failed"))
+        self._failed(exchange, guard, "none")
         return None
+
+    @staticmethod
+    def _failed(exchange: Exchange, guard: LiveGuard, done: Done) -> None:
+        exchange.guard.verdicts.append(Verdict("pii", "input", "pii", "failed", done))
+        exchange.guard.rest(guard.unasked_in)
 
     async def _restore(self, exchange: Exchange, guard: LiveGuard, masks: Masks, response: Response) -> None:
         told = FORMATS[exchange.endpoint.format]

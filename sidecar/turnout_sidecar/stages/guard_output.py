@@ -110,14 +110,18 @@ class _Judgement:
 
     async def of(self, response: Response) -> Response:
         """The answer that may be given. Raises CallError."""
-        while True:
-            body, pieces = await self._read(response)
-            try:
-                checked = await self._checked(body)
-            except Misshapen as wrong:
-                response = await self._another(wrong)
-                continue
-            return self._given(response, checked, pieces)
+        try:
+            while True:
+                body, pieces = await self._read(response)
+                try:
+                    checked = await self._checked(body)
+                except Misshapen as wrong:
+                    response = await self._another(wrong)
+                    continue
+                return self._given(response, checked, pieces)
+        except CallError:
+            self._answer.not_run()
+            raise
 
     async def _checked(self, body: bytes) -> bytes:
         """The time of looking is told, and not that of asking again."""
