@@ -6,7 +6,7 @@ Rules: a stream cuts each text into pieces of the size asked; what is signed is 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,7 +18,10 @@ SIGNATURE = (
 
 
 class Made(NamedTuple):
-    """What a provider says. `calls`: name and arguments (JSON) of each; `others`: further choices (chat alone has them)."""
+    """What a provider says. `calls`: name and arguments (JSON) of each; `others`: further choices (chat alone has them).
+
+    Where there is nothing else it is a text, an empty one too.
+    """
 
     text: str = ""
     thought: str = ""
@@ -26,6 +29,11 @@ class Made(NamedTuple):
     calls: tuple[tuple[str, str], ...] = ()
     others: tuple["Made", ...] = ()
     signature: str = SIGNATURE
+
+    @property
+    def has_text(self) -> bool:
+        """Whether it says a text."""
+        return bool(self.text) or not (self.thought or self.refusal or self.calls)
 
 
 class Heard(msgspec.Struct):
@@ -43,14 +51,27 @@ class Heard(msgspec.Struct):
         return "\n".join([self.text, self.thought, self.refusal, *(part for made in self.calls for part in made)])
 
 
-def cut(text: str, piece: int) -> list[str]:
+Cuts = int | Sequence[str]
+"""How a stream's texts are cut: into pieces of this size; or, where there is one text, into these."""
+
+
+def cut(text: str, cuts: Cuts) -> list[str]:
     """A text in pieces."""
-    return [text[at : at + piece] for at in range(0, len(text), piece)]
+    if isinstance(cuts, int):
+        return [text[at : at + cuts] for at in range(0, len(text), cuts)]
+    return list(cuts) if text else []
+
+
+def _compact(data: Any) -> bytes:
+    try:
+        return orjson.dumps(data)
+    except TypeError:  # half of a surrogate pair
+        return json.dumps(data, separators=(",", ":")).encode()
 
 
 def _frame(data: Any, name: str = "") -> bytes:
     head = f"event: {name}\n".encode() if name else b""
-    return head + b"data: " + (data if isinstance(data, bytes) else json.dumps(data).encode()) + b"\n\n"
+    return head + b"data: " + (data if isinstance(data, bytes) else _compact(data)) + b"\n\n"
 
 
 # Chat completions
@@ -69,7 +90,7 @@ _CHAT_USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 def _chat(made: Made) -> dict[str, Any]:
     choices = []
     for index, one in enumerate((made, *made.others)):
-        message: dict[str, Any] = {"role": "assistant", "content": one.text or None}
+        message: dict[str, Any] = {"role": "assistant", "content": one.text if one.has_text else None}
         if one.refusal:
             message["refusal"] = one.refusal
         if one.thought:
@@ -82,7 +103,7 @@ def _chat(made: Made) -> dict[str, Any]:
     return {**head, "choices": choices, "usage": _CHAT_USAGE}
 
 
-def _chat_deltas(made: Made, piece: int) -> Iterator[dict[str, Any]]:
+def _chat_deltas(made: Made, piece: Cuts) -> Iterator[dict[str, Any]]:
     yield {"role": "assistant", "content": ""}
     yield from ({"reasoning_content": part} for part in cut(made.thought, piece))
     yield from ({"content": part} for part in cut(made.text, piece))
@@ -94,7 +115,7 @@ def _chat_deltas(made: Made, piece: int) -> Iterator[dict[str, Any]]:
             yield {"tool_calls": [{"index": at, "function": {"arguments": part}}]}
 
 
-def _chat_stream(made: Made, piece: int) -> Iterator[bytes]:
+def _chat_stream(made: Made, piece: Cuts) -> Iterator[bytes]:
     head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-x"}
     said = (made, *made.others)
     deltas = [list(_chat_deltas(one, piece)) for one in said]
@@ -116,7 +137,7 @@ def _blocks(made: Made) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     if made.thought:
         blocks.append({"type": "thinking", "thinking": made.thought, "signature": made.signature})
-    if made.text or made.refusal:
+    if made.has_text or made.refusal:
         blocks.append({"type": "text", "text": made.text or made.refusal})
     for at, (name, arguments) in enumerate(made.calls):
         blocks.append({"type": "tool_use", "id": f"toolu_{at}", "name": name, "input": json.loads(arguments)})
@@ -133,7 +154,7 @@ def _messages(made: Made) -> dict[str, Any]:
     return {**head, "content": _blocks(made), "stop_reason": _reason(made), "stop_sequence": None, "usage": usage}
 
 
-def _block_deltas(made: Made, block: dict[str, Any], index: int, piece: int) -> Iterator[dict[str, Any]]:
+def _block_deltas(made: Made, block: dict[str, Any], index: int, piece: Cuts) -> Iterator[dict[str, Any]]:
     if block["type"] == "thinking":
         yield from ({"type": "thinking_delta", "thinking": part} for part in cut(block["thinking"], piece))
         yield {"type": "signature_delta", "signature": block["signature"]}
@@ -152,11 +173,11 @@ _EMPTY: dict[str, dict[str, Any]] = {
 }
 
 
-def _messages_stream(made: Made, piece: int) -> Iterator[bytes]:
+def _messages_stream(made: Made, piece: Cuts) -> Iterator[bytes]:
     def event(name: str, **fields: Any) -> bytes:
         return _frame({"type": name, **fields}, name)
 
-    yield event("message_start", message={**_messages(Made()), "stop_reason": None})
+    yield event("message_start", message={**_messages(Made()), "content": [], "stop_reason": None})
     for index, block in enumerate(_blocks(made)):
         yield event("content_block_start", index=index, content_block={**block, **_EMPTY[block["type"]]})
         for delta in _block_deltas(made, block, index, piece):
@@ -212,7 +233,7 @@ def _responses(made: Made, status: str = "completed") -> dict[str, Any]:
 _Event = tuple[str, dict[str, Any]]
 
 
-def _part_events(item: dict[str, Any], place: dict[str, Any], piece: int) -> Iterator[_Event]:
+def _part_events(item: dict[str, Any], place: dict[str, Any], piece: Cuts) -> Iterator[_Event]:
     """The events of the one part of a reasoning item or a message."""
     if item["type"] == "reasoning":
         part, at, name = item["summary"][0], {"summary_index": 0}, "response.reasoning_summary_text"
@@ -230,7 +251,7 @@ def _part_events(item: dict[str, Any], place: dict[str, Any], piece: int) -> Ite
     yield done, {**place, **at, "part": part}
 
 
-def _item_events(item: dict[str, Any], index: int, piece: int) -> Iterator[_Event]:
+def _item_events(item: dict[str, Any], index: int, piece: Cuts) -> Iterator[_Event]:
     place = {"item_id": item["id"], "output_index": index}
     opened: dict[str, dict[str, Any]] = {"reasoning": {"summary": []}, "message": {"content": []}}
     opened["function_call"] = {"arguments": ""}
@@ -246,7 +267,7 @@ def _item_events(item: dict[str, Any], index: int, piece: int) -> Iterator[_Even
     yield "response.output_item.done", {"output_index": index, "item": item}
 
 
-def _responses_stream(made: Made, piece: int) -> Iterator[bytes]:
+def _responses_stream(made: Made, piece: Cuts) -> Iterator[bytes]:
     events: list[_Event] = [("response.created", {"response": _responses(Made(), "in_progress")})]
     for index, item in enumerate(_items(made)):
         events += _item_events(item, index, piece)
@@ -256,7 +277,7 @@ def _responses_stream(made: Made, piece: int) -> Iterator[bytes]:
 
 
 WHOLE: dict[str, Callable[[Made], dict[str, Any]]] = {"chat": _chat, "messages": _messages, "responses": _responses}
-STREAM: dict[str, Callable[[Made, int], Iterator[bytes]]] = {
+STREAM: dict[str, Callable[[Made, Cuts], Iterator[bytes]]] = {
     "chat": _chat_stream,
     "messages": _messages_stream,
     "responses": _responses_stream,

@@ -5,7 +5,7 @@ whatever was masked on its way out comes back as the model would repeat it, and 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -90,16 +90,9 @@ class Echo:
         if name == "":
             counted = b'{"input_tokens":7}' if request.path.endswith("/count_tokens") else _embedding(body)
             return FakeResponse(FakeReply(pieces=(counted,)))
-        text = self._say(body)
-        if isinstance(text, Made):
-            return self._made(name, text, stream=bool(body.get("stream")))
+        answer = self._say(body)
+        made = answer if isinstance(answer, Made) else Made(answer)
         if not body.get("stream"):
-            return FakeResponse(FakeReply(pieces=(json.dumps(WHOLE[name](text)).encode(),)))
-        pieces = [text[at : at + self._piece] for at in range(0, len(text), self._piece)]
-        return FakeResponse(FakeReply(headers=_EVENTS, pieces=tuple(STREAM[name](pieces))))
-
-    def _made(self, name: str, made: Made, *, stream: bool) -> FakeResponse:
-        if not stream:
             return FakeResponse(FakeReply(pieces=(json.dumps(guard_answers.WHOLE[name](made)).encode(),)))
         return FakeResponse(FakeReply(headers=_EVENTS, pieces=tuple(guard_answers.STREAM[name](made, self._piece))))
 
@@ -125,123 +118,18 @@ def _embedding(body: dict[str, Any]) -> bytes:
     return orjson.dumps({"object": "list", "model": "gpt-x", "data": rows, "usage": usage})
 
 
-def _chat(text: str) -> dict[str, Any]:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    return {
-        "id": "c1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "gpt-x",
-        "choices": [choice],
-        "usage": usage,
-    }
+def _whole(name: str) -> Callable[[str], dict[str, Any]]:
+    return lambda text: guard_answers.WHOLE[name](Made(text))
 
 
-def _messages(text: str) -> dict[str, Any]:
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "gpt-x",
-        "content": [{"type": "text", "text": text}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 5},
-    }
+def _stream(name: str) -> Callable[[Sequence[str]], Iterator[bytes]]:
+    return lambda pieces: guard_answers.STREAM[name](Made("".join(pieces)), pieces)
 
 
-def _responses(text: str, status: str = "completed") -> dict[str, Any]:
-    part = {"type": "output_text", "text": text, "annotations": []}
-    item = {"type": "message", "id": "msg_1", "role": "assistant", "status": status, "content": [part]}
-    usage = {
-        "input_tokens": 10,
-        "output_tokens": 5,
-        "total_tokens": 15,
-        "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens_details": {"reasoning_tokens": 0},
-    }
-    return {
-        "id": "resp_1",
-        "object": "response",
-        "created_at": 1,
-        "status": status,
-        "model": "gpt-x",
-        "output": [item] if text else [],
-        "parallel_tool_calls": True,
-        "tool_choice": "auto",
-        "tools": [],
-        "usage": usage,
-    }
-
-
-def _frame(data: Any, name: str = "") -> bytes:
-    head = f"event: {name}\n".encode() if name else b""
-    return head + b"data: " + (data if isinstance(data, bytes) else orjson.dumps(data)) + b"\n\n"
-
-
-def _chat_stream(pieces: list[str]) -> Iterator[bytes]:
-    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return _frame(
-            {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-x", "choices": [choice]}
-        )
-
-    yield chunk({"role": "assistant", "content": ""})
-    for piece in pieces:
-        yield chunk({"content": piece})
-    yield chunk({}, "stop")
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    yield _frame(
-        {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-x", "choices": [], "usage": usage}
-    )
-    yield _frame(b"[DONE]")
-
-
-def _messages_stream(pieces: list[str]) -> Iterator[bytes]:
-    start = {**_messages(""), "content": [], "stop_reason": None}
-    yield _frame({"type": "message_start", "message": start}, "message_start")
-    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-    yield _frame(block, "content_block_start")
-    for piece in pieces:
-        delta = {"type": "text_delta", "text": piece}
-        yield _frame({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")
-    yield _frame({"type": "content_block_stop", "index": 0}, "content_block_stop")
-    ended = {"stop_reason": "end_turn", "stop_sequence": None}
-    yield _frame({"type": "message_delta", "delta": ended, "usage": {"output_tokens": 5}}, "message_delta")
-    yield _frame({"type": "message_stop"}, "message_stop")
-
-
-def _responses_stream(pieces: list[str]) -> Iterator[bytes]:
-    number = 0
-
-    def event(name: str, **fields: Any) -> bytes:
-        nonlocal number
-        number += 1
-        return _frame({"type": name, "sequence_number": number - 1, **fields}, name)
-
-    text = "".join(pieces)
-    place: dict[str, Any] = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
-    part = {"type": "output_text", "text": "", "annotations": []}
-    item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": []}
-    yield event("response.created", response={**_responses("", "in_progress"), "usage": None})
-    yield event("response.output_item.added", output_index=0, item=item)
-    yield event("response.content_part.added", part=part, **place)
-    for piece in pieces:
-        yield event("response.output_text.delta", delta=piece, logprobs=[], **place)
-    yield event("response.output_text.done", text=text, logprobs=[], **place)
-    yield event("response.content_part.done", part={**part, "text": text}, **place)
-    done = _responses(text)
-    yield event("response.output_item.done", output_index=0, item=done["output"][0])
-    yield event("response.completed", response=done)
-
-
-WHOLE: dict[str, Callable[[str], dict[str, Any]]] = {"chat": _chat, "messages": _messages, "responses": _responses}
-STREAM: dict[str, Callable[[list[str]], Iterator[bytes]]] = {
-    "chat": _chat_stream,
-    "messages": _messages_stream,
-    "responses": _responses_stream,
-}
+WHOLE = {name: _whole(name) for name in PATHS}
+"""A whole answer of one text, by format."""
+STREAM = {name: _stream(name) for name in PATHS}
+"""The frames of a stream of one text, by format, from its pieces."""
 
 
 def asked(name: str, text: str, **fields: Any) -> dict[str, Any]:
@@ -254,25 +142,9 @@ def asked(name: str, text: str, **fields: Any) -> dict[str, Any]:
 
 def said(name: str, body: bytes) -> str:
     """The text of a whole answer."""
-    answer = orjson.loads(body)
-    if name == "chat":
-        return str(answer["choices"][0]["message"]["content"])
-    if name == "messages":
-        return str(answer["content"][0]["text"])
-    return str(answer["output"][0]["content"][0]["text"])
+    return guard_answers.heard(name, body).text
 
 
 def streamed(name: str, frames: bytes) -> str:
     """The text that the deltas of a stream add up to."""
-    parts = []
-    for line in frames.split(b"\n"):
-        if not line.startswith(b"data: ") or line == b"data: [DONE]":
-            continue
-        event = orjson.loads(line[6:])
-        if name == "chat":
-            parts += [choice["delta"].get("content") or "" for choice in event.get("choices") or ()]
-        elif event.get("type") == "response.output_text.delta":
-            parts.append(event["delta"])
-        elif event.get("type") == "content_block_delta":
-            parts.append(event["delta"].get("text", ""))
-    return "".join(parts)
+    return guard_answers.heard(name, frames, stream=True).text
