@@ -7,44 +7,30 @@ detector (`POST /v1/detect`) it always fails, and quotes what it was shown.
 """
 
 import json
-import threading
 from collections import deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
+
+from support.http_thread import Handler, HttpThread
 
 PIECE = 7
 
 
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever is talked to may hang up."""
-
-
-class EchoProvider:
+class EchoProvider(HttpThread):
     """Takes `POST /v1/chat/completions`."""
 
     def __init__(self) -> None:
+        super().__init__("echo-provider", _handler(self))
         self.bodies: list[bytes] = []
         self.next_faults: deque[str] = deque()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, name="echo-provider", daemon=True)
 
     def __enter__(self) -> "EchoProvider":
-        self._thread.start()
+        super().__enter__()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     @property
     def url(self) -> str:
         """What a ModelProvider has as its endpoint."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"{self.origin}/v1"
 
 
 def _texts(value: Any) -> list[str]:
@@ -80,24 +66,21 @@ def _events(text: str, fault: str) -> list[bytes]:
     return [*pieces, delta({}, "stop"), b"data: [DONE]\n\n"]
 
 
-def _handler(provider: EchoProvider) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["content-length"]))
+def _handler(provider: EchoProvider) -> type[Handler]:
+    class Echoing(Handler):
+        def posted(self, body: bytes) -> None:
             if not self.path.endswith("/detect"):
-                provider.bodies.append(raw)
+                provider.bodies.append(body)
             fault = provider.next_faults.popleft() if provider.next_faults else ""
             if self.path.endswith("/detect"):
-                self._whole(500, {"error": f"cannot look at {raw.decode()}"})
+                self._whole(500, {"error": f"cannot look at {body.decode()}"})
                 return
-            body = json.loads(raw)
-            text = "\n".join(_texts([message.get("content") for message in body["messages"]]))
+            asked = json.loads(body)
+            text = "\n".join(_texts([message.get("content") for message in asked["messages"]]))
             if fault in ("error", "quoting-500"):
                 message = {"error": {"message": f"Not to be done: {text}", "type": "invalid_request_error"}}
                 self._whole(400 if fault == "error" else 500, message)
-            elif body.get("stream"):
+            elif asked.get("stream"):
                 self._stream(_events(text, fault), cut=fault == "cut")
             else:
                 said = {"role": "assistant", "content": text}
@@ -107,13 +90,7 @@ def _handler(provider: EchoProvider) -> type[BaseHTTPRequestHandler]:
                 self._whole(200, {**answer, "choices": [choice], "usage": usage}, cut=fault == "cut")
 
         def _whole(self, status: int, answer: dict[str, Any], *, cut: bool = False) -> None:
-            data = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data[: len(data) // 2] if cut else data)
-            self.close_connection = cut
+            self.answer(status, "application/json", json.dumps(answer).encode(), cut=cut)
 
         def _stream(self, events: list[bytes], *, cut: bool) -> None:
             self.send_response(200)
@@ -126,7 +103,4 @@ def _handler(provider: EchoProvider) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(b"0\r\n\r\n")
             self.close_connection = cut
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Nothing is logged."""
-
-    return Handler
+    return Echoing

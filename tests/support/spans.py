@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -14,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from doubles.otlp_receiver import Value, attributes
+from support.http_thread import Handler, HttpThread
 from support.turnout import until
 
 
@@ -42,29 +40,21 @@ class SeenCall:
     below: list[SeenSpan]
 
 
-class SpanReceiver:
+class SpanReceiver(HttpThread):
     """Takes `POST /v1/traces`."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.bodies))
-        self._thread = threading.Thread(target=self._server.serve_forever, name="otlp-receiver", daemon=True)
+        super().__init__("otlp-receiver", _handler(self.bodies))
 
     def __enter__(self) -> SpanReceiver:
-        self._thread.start()
+        super().__enter__()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     @property
     def url(self) -> str:
         """The endpoint, without the path that exporters add."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self.origin
 
     @property
     def spans(self) -> list[SeenSpan]:
@@ -90,20 +80,10 @@ class SpanReceiver:
         return until(f"the spans of call {request_id}", arrived)
 
 
-def _handler(bodies: list[bytes]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+def _handler(bodies: list[bytes]) -> type[Handler]:
+    class Receiving(Handler):
+        def posted(self, body: bytes) -> None:
+            bodies.append(body)
+            self.answer(200, "application/x-protobuf", ExportTraceServiceResponse().SerializeToString())
 
-        def do_POST(self) -> None:
-            bodies.append(self.rfile.read(int(self.headers["content-length"])))
-            answer = ExportTraceServiceResponse().SerializeToString()
-            self.send_response(200)
-            self.send_header("content-type", "application/x-protobuf")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Nothing is logged."""
-
-    return Handler
+    return Receiving

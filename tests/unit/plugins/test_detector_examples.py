@@ -1,14 +1,13 @@
 """The detectors that the how-to page shows are detectors."""
 
 import re
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.http_thread import HttpThread
 from turnout_sidecar.adapters.http_client import HttpUpstream
 from turnout_sidecar.guarding.findings import Finding
 from turnout_sidecar.plugins.http_detector import HttpDetector
@@ -27,14 +26,8 @@ def names_of(code: str) -> dict[str, Any]:
 
 @pytest.fixture
 def served() -> Iterator[str]:
-    handler = type("Silent", (names_of(OVER_HTTP)["Handler"],), {"log_message": lambda *_: None})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/detect"
-        server.shutdown()
-        thread.join()
+    with HttpThread("detector", names_of(OVER_HTTP)["Handler"]) as server:
+        yield f"{server.origin}/detect"
 
 
 async def test_the_example_over_http_finds_staff(served: str) -> None:
