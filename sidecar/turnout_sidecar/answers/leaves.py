@@ -7,6 +7,8 @@ whose names are the caller's (metadata, schemas) names are texts too; arguments 
 
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from turnout_sidecar.answers.json_text import TooDeep, anew
 from turnout_sidecar.answers.kinds import Kind
 from turnout_sidecar.wire.json_body import quotes
@@ -199,6 +201,11 @@ def once(raw: bytes, said: Any) -> bytes:
 
     Raises TooDeep.
     """
+    try:
+        if orjson.dumps(said) == raw:  # as most that come are written
+            return raw
+    except TypeError:  # nested deeply, or half of a surrogate pair
+        pass
     return raw if quotes(raw) == 2 * strings_in(said) else anew(raw)
 
 

@@ -7,6 +7,7 @@ import pytest
 from support.edited_streams import idle
 from turnout_sidecar.answers import whole
 from turnout_sidecar.answers.formats import FORMATS
+from turnout_sidecar.answers.kinds import Kind
 
 FRAMES = {
     "chat": '{"choices":[{"index":0,"delta":{"content":"first","content":"last"},"finish_reason":null}]}',
@@ -18,6 +19,17 @@ UNREAD = {
     "messages": '{"type":"ping","type":"ping","note":"first","note":"last"}',
     "responses": '{"type":"response.output_text.delta","type":"response.audio.delta","delta":"first","delta":"last"}',
 }
+
+
+class Reading:
+    """An edit that changes nothing and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, kind: Kind, text: str) -> str:
+        self.texts.append(text)
+        return text
 
 
 @pytest.mark.parametrize("frames", [FRAMES, UNREAD], ids=["text", "no text"])
@@ -49,3 +61,15 @@ def test_a_whole_answer_keeps_its_numbers_where_a_member_stood_twice() -> None:
 
 def test_what_is_no_json_is_left_to_who_reads_text() -> None:
     assert whole.once(b'{"a": "first", "a": ') == b'{"a": "first", "a": '
+
+
+@pytest.mark.parametrize("depth", [60, 300, 900])
+def test_however_deeply_a_member_stands_twice_only_one_of_them_goes_out_or_both_are_read(depth: int) -> None:
+    """What is nested more deeply than answers are is read as one text."""
+    body = b'{"a":' * depth + b'{"x":"first","x":"last"}' + b"}" * depth
+    read = Reading()
+    FORMATS["chat"].whole(whole.once(body), read)
+    assert b"first" not in whole.once(body) or "first" in "".join(read.texts)
+    seen = Reading()
+    shown = FORMATS["chat"].editor(idle, None, seen).feed(b"data: " + body + b"\n\n")
+    assert b"first" not in shown or "first" in "".join(seen.texts)
