@@ -16,6 +16,7 @@ from turnout_sidecar.adapters.guard_fields import events, of_line, of_span
 from turnout_sidecar.adapters.guard_metrics import GuardMetrics
 from turnout_sidecar.adapters.memory_store import MemoryStore
 from turnout_sidecar.exchange.call import Exchange
+from turnout_sidecar.inspection import question
 from turnout_sidecar.ports.clock import SystemClock
 from turnout_sidecar.ports.embedder import FakeEmbedder
 from turnout_sidecar.ports.telemetry import FakeTelemetry
@@ -80,6 +81,17 @@ async def test_a_plug_in_that_only_watches_fails_without_a_trace_in_the_call() -
     exchange = await ended(a_guard(plugins=(plugin,)), Outside(broken=True), 200)
     assert (exchange.sensitivity, exchange.guard.unlooked) == ("Internal", False)
     assert states(exchange)["names"] == "failed"
+
+
+async def test_a_plug_in_that_only_reroutes_is_no_guard_that_only_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Any:
+        raise ValueError(EMAIL)
+
+    monkeypatch.setattr(question, "read", broken)
+    plugin = a_plugin(fail_open=True, input=treated("Monitor", "Person", reroute=True, fail_open=True))
+    upstream = Outside()
+    exchange = await ended(a_guard(input=(), plugins=(plugin,)), upstream, 503)
+    assert (upstream.requests, states(exchange)) == ([], {"pii": "failed", "names": "not_run"})
 
 
 @pytest.mark.parametrize("plugin", [OPEN, CLASSIFIER], ids=["open", "classifier"])
