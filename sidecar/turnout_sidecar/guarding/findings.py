@@ -34,7 +34,8 @@ class Claim(NamedTuple):
 
 
 def _order(claim: Claim) -> tuple[int, int, int, str]:
-    return (claim.rank, claim.start - claim.end, claim.start, claim.rule)
+    rank, start, end, _, rule = claim
+    return rank, start - end, start, rule
 
 
 _PLACE = itemgetter(1)
@@ -42,15 +43,30 @@ _PLACE = itemgetter(1)
 
 def settle(claims: Iterable[Claim]) -> list[Claim]:
     """The claims that stay, by position: none overlaps another."""
-    placed = sorted(claims, key=_PLACE)
+    kept: list[Claim] = []
+    # few overlap at all: only these are put in order, those of one place together
+    crowd: list[Claim] = []
     end = 0
-    for claim in placed:
-        if claim[1] < end:
-            break
-        end = claim[2]
-    else:
-        return placed
-    ordered = sorted(placed, key=_order)
+    for claim in sorted(claims, key=_PLACE):
+        if claim[1] >= end:
+            if crowd:
+                kept += _settled(crowd)
+                crowd = []
+            kept.append(claim)
+            end = claim[2]
+            continue
+        if not crowd:
+            crowd.append(kept.pop())
+        crowd.append(claim)
+        end = max(end, claim[2])
+    return kept + _settled(crowd) if crowd else kept
+
+
+def _settled(crowd: list[Claim]) -> list[Claim]:
+    """Those of some claims that stay, each of which overlaps one before it."""
+    if len(crowd) == 2:  # noqa: PLR2004 - as most do
+        return [min(crowd, key=_order)]
+    ordered = sorted(crowd, key=_order)
     starts: list[int] = []
     kept: list[Claim] = []
     for claim in ordered:

@@ -13,10 +13,11 @@ import html.entities
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
 
 # the class of first characters comes first, so that the engine can skip to them: signs that begin an escape, and whatever is not
-# in the ranges of characters that mean themselves
+# in the ranges of characters that mean themselves: letters, typographic quotes, pictures
 _BEGINS = (
     "[^\x00\t\n\r -$'-<>-\\[\\]-~\x80-\x9f\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e"
     "\u0180-\u01c3\u0250-\u02af\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea\u0620-\u064a\u2018-\u201d\u2026\u20ac\u2122\u3041-\u3093"
@@ -30,12 +31,13 @@ _ESCAPES = re.compile(
     r"|(?<=&)(?:amp;){0,4}+(?:#x?[0-9A-Fa-f]{2,5};?|[A-Za-z]{2,8};)"
     r"|(?<=[^=]=)(?:40(?=[A-Za-z0-9-]{1,63}(?:\.|=2E)[A-Za-z0-9])|2E(?=[A-Za-z])|\r?\n(?=\S)))"
 )
-# what in Latin-1 could stand for another character
-_TELLING = bytes(
-    code
-    for code in range(256)
-    if chr(code) in "%\\&\x7f" or (code < ord(" ") and code not in b"\x00\t\n\r") or code in b"\xa0\xad\xb7"
-)
+_SIGNS = re.compile(_BEGINS)
+# what in Latin-1 and in ASCII means itself
+_EVIDENT = bytes(code for code in range(256) if not _SIGNS.match(chr(code)))
+_ASCII_END = 0x80
+_EVIDENT_ASCII = bytes(code for code in _EVIDENT if code < _ASCII_END)
+_MANY = 4  # where one character in so many is beyond ASCII, the text is searched as it is
+_FEW = 24
 _QUOTED = re.compile("=(?:40|2E|\r?\n)")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SPECIAL = (
@@ -55,20 +57,24 @@ _ALIKE = (
     "392B 395E 396Z 397H 399I 39aK 39cM 39dN 39fO 3a1P 3a4T 3a5Y 3a7X 131i 261g 1d0fo 1d00a 1d04c 29fl 274n "
 )
 _LATIN = {int(pair[:-1], 16): pair[-1] for pair in _ALIKE.split()}
+_ALIKES = re.compile("[{}]".format("".join(map(chr, _LATIN))))
+_BESIDE = 2
 _MIXED = re.compile(
     "[{0}](?:(?<=[A-Za-z].)[{0}]*+|(?<![{0}].)[{0}]*+(?=[A-Za-z@])|(?<!\\w.)[{0}](?=\\d\\d))".format(
         "".join(map(chr, _LATIN))
     )
 )
-_ASCII_END = 0x80
 _HIGHEST = 0x10FFFF
 _DEPTH = 3
 
 
-class Plain:
-    """A text in its plain form, and where each replaced piece of the original went."""
+_NOTHING = b"", ""
 
-    __slots__ = ("_at", "_pieces", "_under", "text")
+
+class Plain:
+    """A text in its plain form, and where each replaced piece of the original went; `seen` is what look() says of the former."""
+
+    __slots__ = ("_at", "_pieces", "_under", "seen", "text")
 
     def __init__(
         self, text: str, at: list[int], pieces: list[tuple[int, int, int]], under: "Plain | None" = None
@@ -77,11 +83,13 @@ class Plain:
         self._at = at
         self._pieces = pieces
         self._under = under
+        self.seen = _NOTHING
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of the original that [start, end) of the plain form stands for."""
-        if self._at:
-            start, end = self._stretch(start)[0], self._stretch(end - 1)[1]
+        if not self._at:
+            return start, end
+        start, end = self._stretch(start)[0], self._stretch(end - 1)[1]
         return self._under.original(start, end) if self._under else (start, end)
 
     def _stretch(self, place: int) -> tuple[int, int]:
@@ -155,37 +163,96 @@ def _char(code: int, piece: str) -> str:
     return chr(code) if code < _ASCII_END else _fold(chr(code))
 
 
+def look(text: str) -> tuple[bytes, str]:
+    """A text in Latin-1, with ? for what that does not know, and those of its characters that do not evidently mean themselves.
+
+    The latter are signs of escapes, what Latin-1 does not know and a few more, in order. Most texts have few, so that searches
+    among them are short; a text of mostly such is told whole.
+    """
+    raw = text.encode("latin-1", "replace")
+    # strings of two widths are told apart at one look
+    if text.isascii() or raw.decode("latin-1") == text:
+        return raw, raw.translate(None, _EVIDENT).decode("latin-1")
+    wide = text.encode("utf-8", "replace")
+    if (len(wide) - len(text)) * _MANY > len(text):
+        return raw, text
+    return raw, wide.translate(None, _EVIDENT_ASCII).decode()
+
+
 def normalise(text: str) -> Plain:
     """The plain form of a text, in time linear in its length."""
-    try:
-        raw = text.encode("latin-1")
-    except UnicodeEncodeError:
-        pass
-    else:
-        if len(raw.translate(None, _TELLING)) == len(raw) and ("=" not in text or not _QUOTED.search(text)):
-            return Plain(text, [], [])
-    plain = _once(text, None)
-    for _ in range(_DEPTH - 1):
-        if not plain._at or not ("%" in plain.text or "\\" in plain.text or "&" in plain.text):
-            break
-        plain = _once(plain.text, plain)
-    if not plain.text.isascii():
-        # one letter for another: places stay as they are
-        plain.text = _MIXED.sub(_latin, plain.text)
+    plain = Plain(text, [], [])
+    seen = look(text)
+    if seen[1]:
+        for _ in range(_DEPTH):
+            resolved = _once(plain, seen[1])
+            if not resolved:
+                break
+            plain, seen = resolved, look(resolved.text)
+            told = seen[1]
+            if not ("%" in told or "\\" in told or "&" in told):
+                break
+        unmixed = _unmixed(plain.text, seen[1])
+        if unmixed != plain.text:
+            plain.text, seen = unmixed, look(unmixed)
+    plain.seen = seen
     return plain
+
+
+def _unmixed(text: str, told: str) -> str:
+    """The same with letters that look Latin as Latin ones, where they stand beside such: one for another, so that places stay."""
+    if told is text:
+        return _MIXED.sub(_latin, text)
+    found = _ALIKES.findall(told)
+    if not found:
+        return text
+    # only from the first to the last of them, and what decides of these beside them
+    begin, end = max(0, text.find(found[0]) - _BESIDE), text.rfind(found[-1]) + 1 + _BESIDE
+    return text[:begin] + _MIXED.sub(_latin, text[begin:end]) + text[end:]
 
 
 def _latin(found: re.Match[str]) -> str:
     return found[0].translate(_LATIN)
 
 
-def _once(text: str, under: Plain | None) -> Plain:
-    """One level of escapes resolved."""
+def _escapes(text: str, told: str) -> Iterator[re.Match[str]]:
+    """What may stand for something else in a text, in order, none within another."""
+    signs = _SIGNS.findall(told)
+    kinds = set(signs)
+    if "=" in kinds and not _QUOTED.search(text):
+        kinds.remove("=")
+    if not kinds:
+        return iter(())
+    if told is text or len(signs) > _FEW:
+        return _ESCAPES.finditer(text)
+    return _escapes_at(text, kinds)
+
+
+def _escapes_at(text: str, kinds: set[str]) -> Iterator[re.Match[str]]:
+    """The same for few signs: each is found on its own, which is far faster than a search for any of a class."""
+    places = []
+    for sign in kinds:
+        at = text.find(sign)
+        while at >= 0:
+            places.append(at)
+            at = text.find(sign, at + 1)
+    places.sort()
+    end = 0
+    for at in places:
+        found = _ESCAPES.match(text, at) if at >= end else None
+        if found:
+            end = found.end()
+            yield found
+
+
+def _once(plain: Plain, told: str) -> Plain | None:
+    """One level of escapes resolved; nothing where there are none."""
+    text = plain.text
     parts: list[str] = []
     places: list[int] = []
     pieces: list[tuple[int, int, int]] = []
     at = shift = 0
-    for found in _ESCAPES.finditer(text):
+    for found in _escapes(text, told):
         piece = found[0]
         # a run of characters that say nothing may follow a character of another script
         meant = _unescape(piece) if piece[0] < "\x80" else _fold(piece[0])
@@ -198,6 +265,6 @@ def _once(text: str, under: Plain | None) -> Plain:
         shift += stop - begin - len(meant)
         at = stop
     if not places:
-        return under or Plain(text, [], [])
+        return None
     parts.append(text[at:])
-    return Plain("".join(parts), places, pieces, under)
+    return Plain("".join(parts), places, pieces, plain if plain._at else None)
