@@ -13,15 +13,18 @@ import html.entities
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 # the class of first characters comes first, so that the engine can skip to them: signs that begin an escape, and whatever is not
 # in the ranges of characters that mean themselves: letters, typographic quotes, pictures
+_FAR = (
+    "\u0620-\u064a\u2018-\u201d\u2026\u20ac\u2122\u3041-\u3093\u30a1-\u30fa\u3400-\u9fff\uac00-\ud7a3\ud800-\udfff"
+    "\U0001f300-\U0001faff\U00020000-\U0002ffff"
+)
 _BEGINS = (
     "[^\x00\t\n\r -$'-<>-\\[\\]-~\x80-\x9f\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e"
-    "\u0180-\u01c3\u0250-\u02af\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea\u0620-\u064a\u2018-\u201d\u2026\u20ac\u2122\u3041-\u3093"
-    "\u30a1-\u30fa\u3400-\u9fff\uac00-\ud7a3\ud800-\udfff\U0001f300-\U0001faff\U00020000-\U0002ffff]"
+    f"\u0180-\u01c3\u0250-\u02af\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea{_FAR}]"
 )
 _ESCAPES = re.compile(
     _BEGINS + "(?:(?<=[^\x00-\x7f])[\u00ad\u0300-\u036f\u200b-\u200f\u2060-\u2064\ufeff]*+"
@@ -31,13 +34,6 @@ _ESCAPES = re.compile(
     r"|(?<=&)(?:amp;){0,4}+(?:#x?[0-9A-Fa-f]{2,5};?|[A-Za-z]{2,8};)"
     r"|(?<=[^=]=)(?:40(?=[A-Za-z0-9-]{1,63}(?:\.|=2E)[A-Za-z0-9])|2E(?=[A-Za-z])|\r?\n(?=\S)))"
 )
-_SIGNS = re.compile(_BEGINS)
-# what in Latin-1 and in ASCII means itself
-_EVIDENT = bytes(code for code in range(256) if not _SIGNS.match(chr(code)))
-_ASCII_END = 0x80
-_EVIDENT_ASCII = bytes(code for code in _EVIDENT if code < _ASCII_END)
-_MANY = 4  # where one character in so many is beyond ASCII, the text is searched as it is
-_FEW = 24
 _QUOTED = re.compile("=(?:40|2E|\r?\n)")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SPECIAL = (
@@ -57,18 +53,26 @@ _ALIKE = (
     "392B 395E 396Z 397H 399I 39aK 39cM 39dN 39fO 3a1P 3a4T 3a5Y 3a7X 131i 261g 1d0fo 1d00a 1d04c 29fl 274n "
 )
 _LATIN = {int(pair[:-1], 16): pair[-1] for pair in _ALIKE.split()}
-_ALIKES = re.compile("[{}]".format("".join(map(chr, _LATIN))))
-_BESIDE = 2
+_ALIKES = "".join(map(chr, _LATIN))
 _MIXED = re.compile(
-    "[{0}](?:(?<=[A-Za-z].)[{0}]*+|(?<![{0}].)[{0}]*+(?=[A-Za-z@])|(?<!\\w.)[{0}](?=\\d\\d))".format(
-        "".join(map(chr, _LATIN))
-    )
+    f"[{_ALIKES}](?:(?<=[A-Za-z].)[{_ALIKES}]*+|(?<![{_ALIKES}].)[{_ALIKES}]*+(?=[A-Za-z@])|(?<!\\w.)[{_ALIKES}](?=\\d\\d))"
 )
+_BESIDE = 2
+# what does not evidently mean itself
+_NEAR = (chr(code) for code in range(0x600) if chr(code) not in _ALIKES and not re.match(_BEGINS, chr(code)))
+_SIGNS = re.compile(f"[^{re.escape(''.join(_NEAR))}{_FAR}]")
+_EVIDENT = bytes(code for code in range(256) if not _SIGNS.match(chr(code)))
+_ASCII_END = 0x80
+_EVIDENT_ASCII = bytes(code for code in _EVIDENT if code < _ASCII_END)
+# letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
+_SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf900-\ufaff\ufb1d-\ufdff]")
+_FEW = 24
+_MANY = 4  # where one character in so many is beyond ASCII, the text is searched as it is
 _HIGHEST = 0x10FFFF
 _DEPTH = 3
 
 
-_NOTHING = b"", ""
+_NOTHING = b"", False, ""
 
 
 class Plain:
@@ -163,51 +167,54 @@ def _char(code: int, piece: str) -> str:
     return chr(code) if code < _ASCII_END else _fold(chr(code))
 
 
-def look(text: str) -> tuple[bytes, str]:
-    """A text in Latin-1, with ? for what that does not know, and those of its characters that do not evidently mean themselves.
+def look(text: str) -> tuple[bytes, bool, str]:
+    """What is in a text: it in Latin-1, whether there are letters of other scripts, and what does not evidently mean itself.
 
-    The latter are signs of escapes, what Latin-1 does not know and a few more, in order. Most texts have few, so that searches
-    among them are short; a text of mostly such is told whole.
+    Latin-1 has ? for what it does not know. The last are signs of escapes, letters that look Latin and the like: the characters,
+    one after another. Most texts have few, so that all that is done about them is short; a text of mostly such is told whole.
     """
     raw = text.encode("latin-1", "replace")
     # strings of two widths are told apart at one look
     if text.isascii() or raw.decode("latin-1") == text:
-        return raw, raw.translate(None, _EVIDENT).decode("latin-1")
+        return raw, False, raw.translate(None, _EVIDENT).decode("latin-1")
     wide = text.encode("utf-8", "replace")
     if (len(wide) - len(text)) * _MANY > len(text):
-        return raw, text
-    return raw, wide.translate(None, _EVIDENT_ASCII).decode()
+        return raw, _SCRIPTS.search(text) is not None, text
+    strange = wide.translate(None, _EVIDENT_ASCII).decode()
+    return raw, _SCRIPTS.search(strange) is not None, "".join(_SIGNS.findall(strange))
 
 
 def normalise(text: str) -> Plain:
     """The plain form of a text, in time linear in its length."""
     plain = Plain(text, [], [])
     seen = look(text)
-    if seen[1]:
+    signs = seen[2]
+    # of what many texts have, an equals sign is the only sign that needs another look
+    if signs.strip("=") or (signs and _QUOTED.search(text)):
         for _ in range(_DEPTH):
-            resolved = _once(plain, seen[1])
+            resolved = _once(plain, signs)
             if not resolved:
                 break
             plain, seen = resolved, look(resolved.text)
-            told = seen[1]
-            if not ("%" in told or "\\" in told or "&" in told):
+            signs = seen[2]
+            if not ("%" in signs or "\\" in signs or "&" in signs):
                 break
-        unmixed = _unmixed(plain.text, seen[1])
+        unmixed = _unmixed(plain.text, signs)
         if unmixed != plain.text:
             plain.text, seen = unmixed, look(unmixed)
     plain.seen = seen
     return plain
 
 
-def _unmixed(text: str, told: str) -> str:
+def _unmixed(text: str, signs: str) -> str:
     """The same with letters that look Latin as Latin ones, where they stand beside such: one for another, so that places stay."""
-    if told is text:
+    if signs is text:
         return _MIXED.sub(_latin, text)
-    found = _ALIKES.findall(told)
-    if not found:
+    alike = [sign for sign in signs if sign in _ALIKES]
+    if not alike:
         return text
     # only from the first to the last of them, and what decides of these beside them
-    begin, end = max(0, text.find(found[0]) - _BESIDE), text.rfind(found[-1]) + 1 + _BESIDE
+    begin, end = max(0, text.find(alike[0]) - _BESIDE), text.rfind(alike[-1]) + 1 + _BESIDE
     return text[:begin] + _MIXED.sub(_latin, text[begin:end]) + text[end:]
 
 
@@ -215,21 +222,14 @@ def _latin(found: re.Match[str]) -> str:
     return found[0].translate(_LATIN)
 
 
-def _escapes(text: str, told: str) -> Iterator[re.Match[str]]:
+def _escapes(text: str, signs: str) -> Iterable[re.Match[str]]:
     """What may stand for something else in a text, in order, none within another."""
-    signs = _SIGNS.findall(told)
-    kinds = set(signs)
+    if signs is text or len(signs) > _FEW:
+        return _ESCAPES.finditer(text)
+    kinds = {sign for sign in signs if sign not in _ALIKES}
     if "=" in kinds and not _QUOTED.search(text):
         kinds.remove("=")
-    if not kinds:
-        return iter(())
-    if told is text or len(signs) > _FEW:
-        return _ESCAPES.finditer(text)
-    return _escapes_at(text, kinds)
-
-
-def _escapes_at(text: str, kinds: set[str]) -> Iterator[re.Match[str]]:
-    """The same for few signs: each is found on its own, which is far faster than a search for any of a class."""
+    # each of few signs is found on its own, which is far faster than a search for any of a class
     places = []
     for sign in kinds:
         at = text.find(sign)
@@ -237,22 +237,24 @@ def _escapes_at(text: str, kinds: set[str]) -> Iterator[re.Match[str]]:
             places.append(at)
             at = text.find(sign, at + 1)
     places.sort()
+    escapes = []
     end = 0
     for at in places:
         found = _ESCAPES.match(text, at) if at >= end else None
         if found:
             end = found.end()
-            yield found
+            escapes.append(found)
+    return escapes
 
 
-def _once(plain: Plain, told: str) -> Plain | None:
+def _once(plain: Plain, signs: str) -> Plain | None:
     """One level of escapes resolved; nothing where there are none."""
     text = plain.text
     parts: list[str] = []
     places: list[int] = []
     pieces: list[tuple[int, int, int]] = []
     at = shift = 0
-    for found in _escapes(text, told):
+    for found in _escapes(text, signs):
         piece = found[0]
         # a run of characters that say nothing may follow a character of another script
         meant = _unescape(piece) if piece[0] < "\x80" else _fold(piece[0])

@@ -32,8 +32,6 @@ _SHAPES = bytes.maketrans(
         for code in range(256)
     ),
 )
-# letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
-_SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf900-\ufaff\ufb1d-\ufdff]")
 WINDOW = 56
 _NUMBER = 5  # so many digits are a number of their own
 _JOINED_BY = frozenset(("or", "and", "oder", "und", "ou", "y", "o", "e", "et", "или", "и"))
@@ -49,11 +47,12 @@ class Page:
 
     __slots__ = ("_keys", "_said", "foreign", "raw", "shape", "text", "vain")
 
-    def __init__(self, text: str, seen: tuple[bytes, str] | None = None) -> None:
+    def __init__(self, text: str, seen: tuple[bytes, bool, str] | None = None) -> None:
         """A text, and what look() says of it where that is known."""
+        if seen is None:
+            seen = (text.encode(), False, "") if text.isascii() else look(text)
         self.text = text
-        self.raw, told = look(text) if seen is None else seen
-        self.foreign = told != "" and _SCRIPTS.search(told) is not None
+        self.raw, self.foreign, _ = seen
         self.shape = self.raw.translate(_SHAPES)
         self.vain = 0  # numbers in a row that could have been ids and were none
         self._said: tuple[int, int, list[str]] = (-1, 0, [])

@@ -1,0 +1,119 @@
+"""What is done in a shorter way where a text has little of something says the same as the long way."""
+
+import itertools
+import random
+import unicodedata
+
+import pytest
+
+from turnout_sidecar.guarding.findings import Claim, settle
+from turnout_sidecar.guarding.normal import look, normalise
+from turnout_sidecar.guarding.page import Page
+from turnout_sidecar.guarding.words import Words
+
+# a text of mostly such characters is searched whole
+MANY = "\n" + "\u6f22" * 400
+PIECES = (
+    "card",
+    " 4111 1111 ",
+    "\uff14\uff11\uff11",
+    "a\u200bb",
+    "e\u0301",
+    "\u2022",
+    "\u3002\u3002",
+    "%34%31",
+    "%2534",
+    "\\u0034",
+    "&#52;",
+    "&amp;#x34;",
+    "name=40example.com",
+    "soft=\nbreak",
+    "a=b",
+    "\u2020",
+    "\u2026",
+    "p\u0430yp\u0430l",
+    "\u043f\u0430\u0440\u043e\u043b\u044c",
+    "\u03b12345",
+    "\xa0",
+    "\xad",
+    "\x07",
+    "\ud800",
+    "\u00e9",
+    "?",
+    "%F0%9F%98%80",
+    "%D0%B0bc",
+)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_text_with_few_strange_characters_has_the_plain_form_that_it_has_within_one_of_many(seed: int) -> None:
+    chance = random.Random(seed)
+    text = "".join(
+        chance.choice(PIECES) + chance.choice(("", " ", "and some words ")) for _ in range(chance.randrange(1, 14))
+    )
+    alone, among = normalise(text + "\n"), normalise(text + MANY)
+    size = len(alone.text)
+    assert look(text + MANY)[2] == text + MANY
+    assert among.text[:size] == alone.text
+    assert [among.original(at, at + 1) for at in range(size)] == [alone.original(at, at + 1) for at in range(size)]
+
+
+SEEN = ("", "plain", "caf\u00e9", "\u201cquoted\u201d", "\u043f\u0430\u0440\u043e\u043b\u044c: abc", "\uff14 a")
+
+
+@pytest.mark.parametrize("text", SEEN)
+def test_what_was_seen_of_a_plain_form_is_what_a_page_sees_itself(text: str) -> None:
+    plain = normalise(text)
+    known, own = Page(plain.text, plain.seen), Page(plain.text)
+    assert (known.raw, known.shape, known.foreign) == (own.raw, own.shape, own.foreign)
+
+
+def test_every_character_that_stands_for_another_is_a_sign() -> None:
+    for code in itertools.chain(range(0x3000), range(0xF900, 0x10000)):
+        char = chr(code)
+        if 0xD800 <= code < 0xE000 or code < 0x20 or unicodedata.normalize("NFKC", char) == char:
+            continue
+        if normalise(f"some words {char} here").text != f"some words {char} here":
+            assert look(f"some words {char} here")[2] == char
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_claims_that_overlap_the_most_specific_stay(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(50):
+        begins = [chance.randrange(chance.choice((10, 60))) for _ in range(chance.randrange(8))]
+        claims = [
+            Claim(chance.randrange(3), at, at + chance.randrange(1, 9), "E", chance.choice("abc")) for at in begins
+        ]
+        kept: list[Claim] = []
+        for claim in sorted(claims, key=lambda it: (it.rank, it.start - it.end, it.start, it.rule)):
+            if all(claim.end <= other.start or other.end <= claim.start for other in kept):
+                kept.append(claim)
+        assert settle(claims) == sorted(kept, key=lambda it: it.start)
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("my phone 12 x 345", 5),
+        ("telephones", 0),
+        ("homePhone", 0),
+        ("homephone", -1),
+        ("tax id", 0),
+        ("tax idea", -1),
+        ("tax", -1),
+        ("2fa", -1),
+        ("no", 0),
+        ("not", -1),
+    ],
+)
+def test_lists_are_asked_by_how_their_entries_begin(text: str, digits: int) -> None:
+    words = Words(r"phone|telepho|tax id\b|\bno\b|2fa\b")
+    assert Page(text).last(words, len(text)) == digits
+
+
+def test_entries_in_ascii_are_found_among_those_of_other_scripts() -> None:
+    words = Words("", "\u043f\u0430\u0441\u043f\u043e\u0440\u0442|kimlik")
+    assert words.ends("KIMLIK \u041f\u0430\u0441\u043f\u043e\u0440\u0442 kimlik") == [6, 14, 21]
+    assert words.ends("a Kimlik b") == [8]
+    assert words.ends("nothing") == []
