@@ -89,6 +89,11 @@ class Plain:
         self._under = under
         self.seen = _NOTHING
 
+    @property
+    def moved(self) -> bool:
+        """Whether places in the plain form are others than in the original."""
+        return bool(self._at)
+
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of the original that [start, end) of the plain form stands for."""
         if not self._at:

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from turnout_sidecar.guarding.findings import Claim, settle
+from turnout_sidecar.guarding.findings import Claim, Finding, reported, settle
 from turnout_sidecar.guarding.normal import look, normalise
 from turnout_sidecar.guarding.page import Page
 from turnout_sidecar.guarding.words import Words
@@ -117,3 +117,15 @@ def test_entries_in_ascii_are_found_among_those_of_other_scripts() -> None:
     assert words.ends("KIMLIK \u041f\u0430\u0441\u043f\u043e\u0440\u0442 kimlik") == [6, 14, 21]
     assert words.ends("a Kimlik b") == [8]
     assert words.ends("nothing") == []
+
+
+def test_what_is_reported_speaks_of_the_original() -> None:
+    text = "a\u200bb \uff14\uff11 c"
+    plain = normalise(text)
+    claims = [Claim(1, 3, 5, "CreditCard", "card"), Claim(2, 6, 7, "Person", "name")]
+    assert plain.moved
+    assert not normalise("a b").moved
+    assert reported(claims, frozenset({"CreditCard"}), plain.original) == (Finding(4, 6, "CreditCard", "card"),)
+    same = reported(claims, frozenset({"CreditCard", "Person"}))
+    assert same == (Finding(3, 5, "CreditCard", "card"), Finding(6, 7, "Person", "name"))
+    assert [type(finding) for finding in same] == [Finding, Finding]
