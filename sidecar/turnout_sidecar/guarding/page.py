@@ -13,7 +13,7 @@ import re
 import re2
 
 from turnout_sidecar.guarding.normal import look
-from turnout_sidecar.guarding.words import Words, keys_of, tokens
+from turnout_sidecar.guarding.words import Words, keys_of, spaced, tokens
 
 LATIN = re2.Options()
 LATIN.encoding = re2.Options.Encoding.LATIN1
@@ -55,7 +55,7 @@ class Page:
         self.raw, self.foreign, _ = seen
         self.shape = self.raw.translate(_SHAPES)
         self.vain = 0  # numbers in a row that could have been ids and were none
-        self._said: tuple[int, int, list[str]] = (-1, 0, [])
+        self._said: tuple[int, int, str, list[str]] = (-1, 0, "", [])
         self._keys: list[str] | None = None  # of what was said last
 
     def alone(self, start: int, end: int) -> bool:
@@ -87,10 +87,15 @@ class Page:
 
     def said(self, start: int, window: int = WINDOW) -> list[str]:
         """The words and numbers in the characters before a place, in lower case; split once for all that ask."""
-        place, width, said = self._said
+        place, width, spaces, said = self._said
         if place != start or width != window:
-            said = tokens(self.raw[start - window if start > window else 0 : start])
-            self._said = (start, window, said)
+            if place == start and window < width and len(spaces) == (width if width < start else start):
+                # as long as what was written: of fewer characters it is the end
+                spaces = spaces[max(0, len(spaces) - window) :]
+            else:
+                spaces = spaced(self.raw[start - window if start > window else 0 : start])
+            said = spaces.split()
+            self._said = (start, window, spaces, said)
             self._keys = None
         return said
 

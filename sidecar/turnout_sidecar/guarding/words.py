@@ -31,9 +31,14 @@ _DIGITS = "0123456789"
 
 def tokens(raw: bytes) -> list[str]:
     """The words and numbers of a short text in Latin-1, in lower case; letters that Latin-1 does not know part words."""
+    return spaced(raw).split()
+
+
+def spaced(raw: bytes) -> str:
+    """The same before it is split: spaces between words, one more where a capital begins one within a word."""
     if b"aA" in raw.translate(_CASES):
         raw = _HUMPS.sub(b" ", raw)
-    return raw.translate(_PLAIN).decode("latin-1").split()
+    return raw.translate(_PLAIN).decode("latin-1")
 
 
 def keys_of(said: list[str]) -> list[str]:

@@ -129,3 +129,16 @@ def test_what_is_reported_speaks_of_the_original() -> None:
     same = reported(claims, frozenset({"CreditCard", "Person"}))
     assert same == (Finding(3, 5, "CreditCard", "card"), Finding(6, 7, "Person", "name"))
     assert [type(finding) for finding in same] == [Finding, Finding]
+
+
+SAID = ("the cardNumber of Ann 4111", "card of Ann\tno. 4111", "\u00c9t\u00e9 12 homePhone 4111", "x 4111", "4111", "")
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_what_is_said_in_fewer_characters_is_the_same_however_it_was_asked_before(text: str) -> None:
+    place = text.find("4111") if "4111" in text else len(text)
+    for wide, few in itertools.product((56, 20, 12), range(12)):
+        page = Page(text)
+        page.said(place, wide)
+        assert page.said(place, few) == Page(text).said(place, few)
+        assert page.said(place, wide) == Page(text).said(place, wide)
