@@ -89,7 +89,7 @@ class Page:
         """The words and numbers in the characters before a place, in lower case; split once for all that ask."""
         place, width, spaces, said = self._said
         if place != start or width != window:
-            if place == start and window < width and len(spaces) == (width if width < start else start):
+            if place == start and window < width and len(spaces) == min(start, width):
                 # as long as what was written: of fewer characters it is the end
                 spaces = spaces[max(0, len(spaces) - window) :]
             else:
