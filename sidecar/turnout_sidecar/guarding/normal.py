@@ -66,17 +66,17 @@ _ASCII_END = 0x80
 _EVIDENT_ASCII = bytes(code for code in _EVIDENT if code < _ASCII_END)
 # letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
 _SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf900-\ufaff\ufb1d-\ufdff]")
-_FEW = 24
+_FEW, _RARE = 24, 80  # so many signs, one in so many characters, are looked at one by one
 _MANY = 4  # where one character in so many is beyond ASCII, the text is searched as it is
 _HIGHEST = 0x10FFFF
 _DEPTH = 3
 
 
-_NOTHING = b"", False, ""
-
-
 class Plain:
-    """A text in its plain form, and where each replaced piece of the original went; `seen` is what look() says of the former."""
+    """A text in its plain form, and where each replaced piece of the original went.
+
+    seen: what look() says of the plain form, where that is known.
+    """
 
     __slots__ = ("_at", "_pieces", "_under", "seen", "text")
 
@@ -87,7 +87,7 @@ class Plain:
         self._at = at
         self._pieces = pieces
         self._under = under
-        self.seen = _NOTHING
+        self.seen: tuple[bytes, bool, str] | None = None
 
     @property
     def moved(self) -> bool:
@@ -176,14 +176,16 @@ def look(text: str) -> tuple[bytes, bool, str]:
     """What is in a text: it in Latin-1, whether there are letters of other scripts, and what does not evidently mean itself.
 
     Latin-1 has ? for what it does not know. The last are signs of escapes, letters that look Latin and the like: the characters,
-    one after another. Most texts have few, so that all that is done about them is short; a text of mostly such is told whole.
+    one after another. Most texts have few, so that all that is done about them is short; a text of
+    mostly such, and a short one, is told whole.
     """
     raw = text.encode("latin-1", "replace")
-    # strings of two widths are told apart at one look
-    if text.isascii() or raw.decode("latin-1") == text:
-        return raw, False, raw.translate(None, _EVIDENT).decode("latin-1")
-    wide = text.encode("utf-8", "replace")
-    if (len(wide) - len(text)) * _MANY > len(text):
+    # strings of two widths are told apart at one look, where the question marks could be others
+    if b"?" not in raw or text.isascii() or raw.decode("latin-1") == text:
+        left = raw.translate(None, _EVIDENT)
+        return raw, False, left.decode("latin-1") if left else ""
+    wide = text.encode("utf-8", "replace") if len(text) > _RARE else b""
+    if not wide or (len(wide) - len(text)) * _MANY > len(text):
         return raw, _SCRIPTS.search(text) is not None, text
     strange = wide.translate(None, _EVIDENT_ASCII).decode()
     return raw, _SCRIPTS.search(strange) is not None, "".join(_SIGNS.findall(strange))
@@ -192,22 +194,26 @@ def look(text: str) -> tuple[bytes, bool, str]:
 def normalise(text: str) -> Plain:
     """The plain form of a text, in time linear in its length."""
     plain = Plain(text, [], [])
-    seen = look(text)
+    plain.seen = seen = look(text)
     signs = seen[2]
-    # of what many texts have, an equals sign is the only sign that needs another look
-    if signs.strip("=") or (signs and _QUOTED.search(text)):
-        for _ in range(_DEPTH):
-            resolved = _once(plain, signs)
-            if not resolved:
-                break
-            plain, seen = resolved, look(resolved.text)
-            signs = seen[2]
-            if not ("%" in signs or "\\" in signs or "&" in signs):
-                break
-        unmixed = _unmixed(plain.text, signs)
-        if unmixed != plain.text:
-            plain.text, seen = unmixed, look(unmixed)
-    plain.seen = seen
+    # an equals sign, which many texts have, hardly ever begins an escape
+    if not signs or not (signs.strip("=") or _QUOTED.search(text)):
+        return plain
+    for _ in range(_DEPTH):
+        resolved = _once(plain, signs)
+        if not resolved:
+            break
+        plain, text = resolved, resolved.text
+        if not ("%" in text or "\\" in text or "&" in text):
+            break
+        plain.seen = seen = look(text)
+        signs = seen[2]
+    if not text.isascii():
+        if plain.seen is None and len(text) > _RARE:
+            plain.seen = look(text)
+        unmixed = _unmixed(text, plain.seen[2] if plain.seen else text)
+        if unmixed != text:
+            plain.text, plain.seen = unmixed, None
     return plain
 
 
@@ -229,7 +235,7 @@ def _latin(found: re.Match[str]) -> str:
 
 def _escapes(text: str, signs: str) -> Iterable[re.Match[str]]:
     """What may stand for something else in a text, in order, none within another."""
-    if signs is text or len(signs) > _FEW:
+    if len(signs) > min(_FEW, len(text) // _RARE):
         return _ESCAPES.finditer(text)
     kinds = {sign for sign in signs if sign not in _ALIKES}
     if "=" in kinds and not _QUOTED.search(text):
