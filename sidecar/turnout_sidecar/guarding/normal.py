@@ -181,7 +181,7 @@ def look(text: str) -> tuple[bytes, bool, str]:
     """
     raw = text.encode("latin-1", "replace")
     # strings of two widths are told apart at one look, where the question marks could be others
-    if b"?" not in raw or text.isascii() or raw.decode("latin-1") == text:
+    if text.isascii() or b"?" not in raw or raw.decode("latin-1") == text:
         left = raw.translate(None, _EVIDENT)
         return raw, False, left.decode("latin-1") if left else ""
     wide = text.encode("utf-8", "replace") if len(text) > _RARE else b""
