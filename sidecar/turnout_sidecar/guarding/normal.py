@@ -13,14 +13,18 @@ import html.entities
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Iterable
 from functools import lru_cache
 
 # the class of first characters comes first, so that the engine can skip to them: signs that begin an escape, and whatever is not
-# in the ranges of characters that mean themselves
+# in the ranges of characters that mean themselves: letters, typographic quotes, pictures
+_FAR = (
+    "\u0620-\u064a\u2018-\u201d\u2026\u20ac\u2122\u3041-\u3093\u30a1-\u30fa\u3400-\u9fff\uac00-\ud7a3\ud800-\udfff"
+    "\U0001f300-\U0001faff\U00020000-\U0002ffff"
+)
 _BEGINS = (
     "[^\x00\t\n\r -$'-<>-\\[\\]-~\x80-\x9f\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e"
-    "\u0180-\u01c3\u0250-\u02af\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea\u0620-\u064a\u2018-\u201d\u2026\u20ac\u2122\u3041-\u3093"
-    "\u30a1-\u30fa\u3400-\u9fff\uac00-\ud7a3\ud800-\udfff\U0001f300-\U0001faff\U00020000-\U0002ffff]"
+    f"\u0180-\u01c3\u0250-\u02af\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea{_FAR}]"
 )
 _ESCAPES = re.compile(
     _BEGINS + "(?:(?<=[^\x00-\x7f])[\u00ad\u0300-\u036f\u200b-\u200f\u2060-\u2064\ufeff]*+"
@@ -29,12 +33,6 @@ _ESCAPES = re.compile(
     r"|(?<=\\)\\{0,16}+(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt/])"
     r"|(?<=&)(?:amp;){0,4}+(?:#x?[0-9A-Fa-f]{2,5};?|[A-Za-z]{2,8};)"
     r"|(?<=[^=]=)(?:40(?=[A-Za-z0-9-]{1,63}(?:\.|=2E)[A-Za-z0-9])|2E(?=[A-Za-z])|\r?\n(?=\S)))"
-)
-# what in Latin-1 could stand for another character
-_TELLING = bytes(
-    code
-    for code in range(256)
-    if chr(code) in "%\\&\x7f" or (code < ord(" ") and code not in b"\x00\t\n\r") or code in b"\xa0\xad\xb7"
 )
 _QUOTED = re.compile("=(?:40|2E|\r?\n)")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
@@ -55,20 +53,32 @@ _ALIKE = (
     "392B 395E 396Z 397H 399I 39aK 39cM 39dN 39fO 3a1P 3a4T 3a5Y 3a7X 131i 261g 1d0fo 1d00a 1d04c 29fl 274n "
 )
 _LATIN = {int(pair[:-1], 16): pair[-1] for pair in _ALIKE.split()}
+_ALIKES = "".join(map(chr, _LATIN))
 _MIXED = re.compile(
-    "[{0}](?:(?<=[A-Za-z].)[{0}]*+|(?<![{0}].)[{0}]*+(?=[A-Za-z@])|(?<!\\w.)[{0}](?=\\d\\d))".format(
-        "".join(map(chr, _LATIN))
-    )
+    f"[{_ALIKES}](?:(?<=[A-Za-z].)[{_ALIKES}]*+|(?<![{_ALIKES}].)[{_ALIKES}]*+(?=[A-Za-z@])|(?<!\\w.)[{_ALIKES}](?=\\d\\d))"
 )
+_BESIDE = 2
+# what does not evidently mean itself
+_NEAR = (chr(code) for code in range(0x600) if chr(code) not in _ALIKES and not re.match(_BEGINS, chr(code)))
+_SIGNS = re.compile(f"[^{re.escape(''.join(_NEAR))}{_FAR}]")
+_EVIDENT = bytes(code for code in range(256) if not _SIGNS.match(chr(code)))
 _ASCII_END = 0x80
+_EVIDENT_ASCII = bytes(code for code in _EVIDENT if code < _ASCII_END)
+# letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
+_SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf900-\ufaff\ufb1d-\ufdff]")
+_FEW, _RARE = 24, 80  # so many signs, one in so many characters, are looked at one by one
+_MANY = 4  # where one character in so many is beyond ASCII, the text is searched as it is
 _HIGHEST = 0x10FFFF
 _DEPTH = 3
 
 
 class Plain:
-    """A text in its plain form, and where each replaced piece of the original went."""
+    """A text in its plain form, and where each replaced piece of the original went.
 
-    __slots__ = ("_at", "_pieces", "_under", "text")
+    seen: what look() says of the plain form, where that is known.
+    """
+
+    __slots__ = ("_at", "_pieces", "_under", "seen", "text")
 
     def __init__(
         self, text: str, at: list[int], pieces: list[tuple[int, int, int]], under: "Plain | None" = None
@@ -77,11 +87,18 @@ class Plain:
         self._at = at
         self._pieces = pieces
         self._under = under
+        self.seen: tuple[bytes, bool, str] | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether places in the plain form are others than in the original."""
+        return bool(self._at)
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of the original that [start, end) of the plain form stands for."""
-        if self._at:
-            start, end = self._stretch(start)[0], self._stretch(end - 1)[1]
+        if not self._at:
+            return start, end
+        start, end = self._stretch(start)[0], self._stretch(end - 1)[1]
         return self._under.original(start, end) if self._under else (start, end)
 
     def _stretch(self, place: int) -> tuple[int, int]:
@@ -155,37 +172,100 @@ def _char(code: int, piece: str) -> str:
     return chr(code) if code < _ASCII_END else _fold(chr(code))
 
 
+def look(text: str) -> tuple[bytes, bool, str]:
+    """What is in a text: it in Latin-1, whether there are letters of other scripts, and what does not evidently mean itself.
+
+    Latin-1 has ? for what it does not know. The last are signs of escapes, letters that look Latin and the like: the characters,
+    one after another. Most texts have few, so that all that is done about them is short; a text of
+    mostly such, and a short one, is told whole.
+    """
+    raw = text.encode("latin-1", "replace")
+    # strings of two widths are told apart at one look, where the question marks could be others
+    if text.isascii() or b"?" not in raw or raw.decode("latin-1") == text:
+        left = raw.translate(None, _EVIDENT)
+        return raw, False, left.decode("latin-1") if left else ""
+    wide = text.encode("utf-8", "replace") if len(text) > _RARE else b""
+    if not wide or (len(wide) - len(text)) * _MANY > len(text):
+        return raw, _SCRIPTS.search(text) is not None, text
+    strange = wide.translate(None, _EVIDENT_ASCII).decode()
+    return raw, _SCRIPTS.search(strange) is not None, "".join(_SIGNS.findall(strange))
+
+
 def normalise(text: str) -> Plain:
     """The plain form of a text, in time linear in its length."""
-    try:
-        raw = text.encode("latin-1")
-    except UnicodeEncodeError:
-        pass
-    else:
-        if len(raw.translate(None, _TELLING)) == len(raw) and ("=" not in text or not _QUOTED.search(text)):
-            return Plain(text, [], [])
-    plain = _once(text, None)
-    for _ in range(_DEPTH - 1):
-        if not plain._at or not ("%" in plain.text or "\\" in plain.text or "&" in plain.text):
+    plain = Plain(text, [], [])
+    plain.seen = seen = look(text)
+    signs = seen[2]
+    # an equals sign, which many texts have, hardly ever begins an escape
+    if not signs or not (signs.strip("=") or _QUOTED.search(text)):
+        return plain
+    for _ in range(_DEPTH):
+        resolved = _once(plain, signs)
+        if not resolved:
             break
-        plain = _once(plain.text, plain)
-    if not plain.text.isascii():
-        # one letter for another: places stay as they are
-        plain.text = _MIXED.sub(_latin, plain.text)
+        plain, text = resolved, resolved.text
+        if not ("%" in text or "\\" in text or "&" in text):
+            break
+        plain.seen = seen = look(text)
+        signs = seen[2]
+    if not text.isascii():
+        if plain.seen is None and len(text) > _RARE:
+            plain.seen = look(text)
+        unmixed = _unmixed(text, plain.seen[2] if plain.seen else text)
+        if unmixed != text:
+            plain.text, plain.seen = unmixed, None
     return plain
+
+
+def _unmixed(text: str, signs: str) -> str:
+    """The same with letters that look Latin as Latin ones, where they stand beside such: one for another, so that places stay."""
+    if signs is text:
+        return _MIXED.sub(_latin, text)
+    alike = [sign for sign in signs if sign in _ALIKES]
+    if not alike:
+        return text
+    # only from the first to the last of them, and what decides of these beside them
+    begin, end = max(0, text.find(alike[0]) - _BESIDE), text.rfind(alike[-1]) + 1 + _BESIDE
+    return text[:begin] + _MIXED.sub(_latin, text[begin:end]) + text[end:]
 
 
 def _latin(found: re.Match[str]) -> str:
     return found[0].translate(_LATIN)
 
 
-def _once(text: str, under: Plain | None) -> Plain:
-    """One level of escapes resolved."""
+def _escapes(text: str, signs: str) -> Iterable[re.Match[str]]:
+    """What may stand for something else in a text, in order, none within another."""
+    if len(signs) > min(_FEW, len(text) // _RARE):
+        return _ESCAPES.finditer(text)
+    kinds = {sign for sign in signs if sign not in _ALIKES}
+    if "=" in kinds and not _QUOTED.search(text):
+        kinds.remove("=")
+    # each of few signs is found on its own, which is far faster than a search for any of a class
+    places = []
+    for sign in kinds:
+        at = text.find(sign)
+        while at >= 0:
+            places.append(at)
+            at = text.find(sign, at + 1)
+    places.sort()
+    escapes = []
+    end = 0
+    for at in places:
+        found = _ESCAPES.match(text, at) if at >= end else None
+        if found:
+            end = found.end()
+            escapes.append(found)
+    return escapes
+
+
+def _once(plain: Plain, signs: str) -> Plain | None:
+    """One level of escapes resolved; nothing where there are none."""
+    text = plain.text
     parts: list[str] = []
     places: list[int] = []
     pieces: list[tuple[int, int, int]] = []
     at = shift = 0
-    for found in _ESCAPES.finditer(text):
+    for found in _escapes(text, signs):
         piece = found[0]
         # a run of characters that say nothing may follow a character of another script
         meant = _unescape(piece) if piece[0] < "\x80" else _fold(piece[0])
@@ -198,6 +278,6 @@ def _once(text: str, under: Plain | None) -> Plain:
         shift += stop - begin - len(meant)
         at = stop
     if not places:
-        return under or Plain(text, [], [])
+        return None
     parts.append(text[at:])
-    return Plain("".join(parts), places, pieces, under)
+    return Plain("".join(parts), places, pieces, plain if plain._at else None)

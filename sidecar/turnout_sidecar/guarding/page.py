@@ -12,7 +12,8 @@ import re
 
 import re2
 
-from turnout_sidecar.guarding.words import Words, tokens
+from turnout_sidecar.guarding.normal import look
+from turnout_sidecar.guarding.words import Words, keys_of, spaced, tokens
 
 LATIN = re2.Options()
 LATIN.encoding = re2.Options.Encoding.LATIN1
@@ -31,8 +32,6 @@ _SHAPES = bytes.maketrans(
         for code in range(256)
     ),
 )
-# letters of other scripts than Latin: not its accents, punctuation, symbols and pictures
-_SCRIPTS = re.compile("[\u0370-\u1dff\u2c00-\u2dff\u2e80-\ua4ff\ua960-\ud7ff\uf900-\ufaff\ufb1d-\ufdff]")
 WINDOW = 56
 _NUMBER = 5  # so many digits are a number of their own
 _JOINED_BY = frozenset(("or", "and", "oder", "und", "ou", "y", "o", "e", "et", "или", "и"))
@@ -46,19 +45,18 @@ def linear(pattern: str) -> "re2._Regexp":
 class Page:
     """One text under scan."""
 
-    __slots__ = ("_said", "foreign", "raw", "shape", "text", "vain")
+    __slots__ = ("_keys", "_said", "foreign", "raw", "shape", "text", "vain")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, seen: tuple[bytes, bool, str] | None = None) -> None:
+        """A text, and what look() says of it where that is known."""
+        if seen is None:
+            seen = (text.encode(), False, "") if text.isascii() else look(text)
         self.text = text
-        try:
-            self.raw = text.encode("latin-1")
-            self.foreign = False
-        except UnicodeEncodeError:
-            self.raw = text.encode("latin-1", "replace")
-            self.foreign = _SCRIPTS.search(text) is not None
+        self.raw, self.foreign, _ = seen
         self.shape = self.raw.translate(_SHAPES)
         self.vain = 0  # numbers in a row that could have been ids and were none
-        self._said: tuple[int, int, list[str]] | None = None
+        self._said: tuple[int, int, str, list[str]] = (-1, 0, "", [])
+        self._keys: list[str] | None = None  # of what was said last
 
     def alone(self, start: int, end: int) -> bool:
         """Whether no letter, digit or joining sign goes on at either side."""
@@ -75,7 +73,11 @@ class Page:
 
     def last(self, words: Words, start: int, window: int = WINDOW) -> int:
         """How many digits follow the last of the words in the characters before a place, or -1 if there is none."""
-        digits = words.last(self.said(start, window))
+        said = self.said(start, window)
+        keys = self._keys
+        if keys is None:
+            keys = self._keys = keys_of(said)
+        digits = words.last(said, keys)
         if self.foreign:
             ends = words.ends(self.text, max(0, start - window), start)
             if ends:
@@ -85,11 +87,17 @@ class Page:
 
     def said(self, start: int, window: int = WINDOW) -> list[str]:
         """The words and numbers in the characters before a place, in lower case; split once for all that ask."""
-        said = self._said
-        if said is None or said[0] != start or said[1] != window:
-            low = start - window
-            said = self._said = (start, window, tokens(self.raw[max(0, low) : start]))
-        return said[2]
+        place, width, spaces, said = self._said
+        if place != start or width != window:
+            if place == start and window < width and len(spaces) == min(start, width):
+                # as long as what was written: of fewer characters it is the end
+                spaces = spaces[max(0, len(spaces) - window) :]
+            else:
+                spaces = spaced(self.raw[start - window if start > window else 0 : start])
+            said = spaces.split()
+            self._said = (start, window, spaces, said)
+            self._keys = None
+        return said
 
     def last_word(self, start: int, window: int = WINDOW) -> str:
         """The word before a place; `no`, `number` and the like are passed over."""

@@ -12,9 +12,13 @@ words, are looked for as they are.
 
 import re
 import unicodedata
+from string import ascii_lowercase, ascii_uppercase
 
-_HUMP = re.compile(rb"[a-z][A-Z]")
 _HUMPS = re.compile(rb"(?<=[a-z])(?=[A-Z])")
+# lower case as a, capitals as A: a fixed run is found far sooner than a pattern
+_CASES = bytes(
+    97 if chr(code) in ascii_lowercase else 65 if chr(code) in ascii_uppercase else 32 for code in range(256)
+)
 # letters in lower case, digits as they are, a space for all else
 _PLAIN = bytes(
     ord(chr(code).lower()) if chr(code).isalpha() else code if code in b"0123456789" else ord(" ")
@@ -27,15 +31,25 @@ _DIGITS = "0123456789"
 
 def tokens(raw: bytes) -> list[str]:
     """The words and numbers of a short text in Latin-1, in lower case; letters that Latin-1 does not know part words."""
-    if _HUMP.search(raw):
+    return spaced(raw).split()
+
+
+def spaced(raw: bytes) -> str:
+    """The same before it is split: spaces between words, one more where a capital begins one within a word."""
+    if b"aA" in raw.translate(_CASES):
         raw = _HUMPS.sub(b" ", raw)
-    return raw.translate(_PLAIN).decode("latin-1").split()
+    return raw.translate(_PLAIN).decode("latin-1")
+
+
+def keys_of(said: list[str]) -> list[str]:
+    """How each of the words begins, which is what lists are asked by."""
+    return [token[:_KEY] for token in said]
 
 
 class Words:
     """A list of words."""
 
-    __slots__ = ("_beginnings", "_exact", "_other", "_phrases")
+    __slots__ = ("_ascii", "_beginnings", "_exact", "_keys", "_other", "_phrases")
 
     def __init__(self, latin: str, other: str = "") -> None:
         beginnings: dict[str, set[str]] = {}
@@ -55,30 +69,40 @@ class Words:
         self._exact = frozenset(exact - {""})
         self._beginnings = {key: tuple(sorted(found)) for key, found in beginnings.items()}
         self._phrases = {key: tuple(sorted(found)) for key, found in phrases.items()}
+        # how entries begin, so that most of what is said is passed over at one look; numbers are no words
+        begun = {word[:_KEY] for word in (*self._exact, *self._beginnings, *self._phrases)}
+        self._keys = frozenset(key for key in begun if key[0] not in _DIGITS)
         plain = "".join(char for char in other if unicodedata.category(char) != "Mn")  # as texts are normalised
         # both cases are listed, since a pattern that ignores case is searched for far more slowly
         words = [word for word in plain.split("|") if word]
         words += [form for word in words for form in (word[0].upper() + word[1:], word.upper()) if form != word]
-        self._other = re.compile("|".join(words)) if words else None
+        self._other = _any_of(words)
+        self._ascii = tuple(word for word in words if word.isascii())
 
-    def last(self, said: list[str]) -> int:
-        """How many digits follow the last of these words in what is said, or -1 if none of them is."""
-        digits = 0
-        at = len(said)
-        for token in reversed(said):
+    def last(self, said: list[str], keys: list[str]) -> int:
+        """How many digits follow the last of these words in what is said, or -1 if none of them is.
+
+        The keys are those of what is said; they are asked first, since mostly no entry begins as any of them.
+        """
+        mine = self._keys
+        if mine.isdisjoint(keys):
+            return -1
+        at = len(keys)
+        for key in reversed(keys):
             at -= 1
-            if token[:1] in _DIGITS:
-                digits += len(token)
-            elif token in self._exact:
-                return digits
-            else:
-                for word in self._beginnings.get(token[:_KEY], ()):
-                    if token.startswith(word):
-                        return digits
-                for middle, end, bounded in self._phrases.get(token, ()):
-                    if self._goes_on(said, at + 1, middle, end, bounded=bounded):
-                        return digits
+            if key in mine and self._begins(said, at, key):
+                return sum([len(token) for token in said[at + 1 :] if token[0] in _DIGITS])
         return -1
+
+    def _begins(self, said: list[str], at: int, key: str) -> bool:
+        """Whether an entry begins with the word at this place, and goes on as it should."""
+        token = said[at]
+        if token in self._exact or token.startswith(self._beginnings.get(key, ())):
+            return True
+        for middle, end, bounded in self._phrases.get(token, ()):
+            if self._goes_on(said, at + 1, middle, end, bounded=bounded):
+                return True
+        return False
 
     @staticmethod
     def _goes_on(said: list[str], at: int, middle: tuple[str, ...], end: str, *, bounded: bool) -> bool:
@@ -90,9 +114,22 @@ class Words:
 
     def ends(self, text: str, start: int = 0, end: int | None = None) -> list[int]:
         """Where such words of other scripts end in a text, in order."""
-        if self._other is None:
+        stretch = text[start:end]
+        # few of them are written in ASCII, and most stretches of a text are
+        if self._other is None or (stretch.isascii() and not _has_any(stretch, self._ascii)):
             return []
-        return [found.end() for found in self._other.finditer(text, start, len(text) if end is None else end)]
+        return [start + found.end() for found in self._other.finditer(stretch)]
+
+
+def _has_any(text: str, words: tuple[str, ...]) -> bool:
+    for word in words:  # noqa: SIM110 - any() takes twice as long for so few
+        if word in text:
+            return True
+    return False
+
+
+def _any_of(words: list[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(words)) if words else None
 
 
 def _expanded(pattern: str) -> set[str]:
