@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET
-from turnout_sidecar.guarding.codes import CODES, codes
+from turnout_sidecar.guarding.codes import CODES, code_cue, codes
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, linear, plain
@@ -33,7 +33,8 @@ _HOOKS = re.compile(
     r"|hooks\.chime\.aws/\w+/)"
     r"([\w/@\-.?=&%+]{8,300})"
 )
-_NAME = rf"(?:{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
+# the words that are met most come first, so that they are not looked for among all the others; nothing else begins as they do
+_NAME = rf"(?:pass(?:word|wd|code|phrase|wort|ord)?s?|keys?|tokens?|{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
 _SET = (
     r"""(?:[ \t]*:[ \t]?(?:&?str(?:ing)?|text)\??[ \t]*=[ \t]*"""
     r"""|\\?["'`]?[\])]?[ \t]{0,4}(?:=>|:=|->|[:=])[ \t]{0,4}"""
@@ -64,7 +65,6 @@ _VALUE = re.compile(r"""(\\?["'`]?)([^\s"'`\\]{6,128})""")
 _WHOLE = {quote: re.compile(rf"(?:\\.|[^\\{quote}\s]){{6,256}}(?={quote})") for quote in "\"'`"}
 # where what is given ends without a quote: signs that a password may hold too end it only before another field
 _ENDED = re.compile(r"[;&](?=\w+=|\Z)|;(?=\w+:)|[<,|]")
-_ENDS = frozenset(";&<,|")
 _REST = re.compile(r"""[^\s"'`\\,;&<]{0,4096}""")
 # a cookie or a parameter inside of what is given
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z_\-]{1,40}=(?=[^=\s]{6})")
@@ -99,16 +99,15 @@ _REFERENCE = re.compile(
     r"|[\w]+(?:\.[A-Za-z_]\w*)+\(|\.{3}"
 )
 _REFERENCE_SIGNS = "([<$%{*.•&"
-_STAND_IN = re.compile(
-    r"(?:os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props"
-    r"|params|user|ctx)\."
-    r"|x{4,}|(?:your|my|the|some|example|changeme|change_me|placeholder|redacted|null|none|true|false"
-    r"|undefined|string|optional"
-    r"|required|https?:|insert|enter|dummy|sample|todo|n/a|not[_-]?set|invalid|incorrect|expired|missing|wrong"
-    r"|hidden|empty)"
+_HOLDERS = "os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props|params|user|ctx"
+_STAND_INS = (
+    "xxxx|your|my|the|some|example|changeme|change_me|placeholder|redacted|null|none|true|false|undefined|string|optional"
+    "|required|https?:|insert|enter|dummy|sample|todo|n/a|not[_-]?set|invalid|incorrect|expired|missing|wrong|hidden|empty"
 )
-_STAND_INS = 12  # as long as what begins a stand-in
-_LAST = re.compile(r"[a-z]+")
+_STAND_IN = re.compile(rf"(?:{_HOLDERS})\.|{_STAND_INS}")
+_STAND_IN_REACH = 12  # as long as what begins a stand-in
+_STAND_IN_BEGINS = frozenset(word[:2] for word in (_HOLDERS + "|" + _STAND_INS).split("|"))  # few values go on from here
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,1}|v?\d+(?:[.\-:/]\d+)*")
 _WORD_OF_PASSWORDS = re.compile(
     rf"(?:{PASSWORDS}|secret|token|text|string|field|input|login|username|email|optional)$", re.IGNORECASE
@@ -130,7 +129,6 @@ _REACH = 32
 _DOCUMENT = plain(DOCUMENTS)
 _SAID_AFTER = plain(_SAID)
 _CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{CODES}|{_SAID})")
-_CODE = plain(CODES)
 _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _AFTER_BEGINS = " \"'`,"
 _LOOK = 96
@@ -178,9 +176,9 @@ def assigned(page: Page) -> Iterator[Claim]:
             before = _value_before(text, start)
             if before:
                 yield before
-        code = _CODE.match(low) if coded else None
+        code = code_cue(low) if coded else 0
         if code:
-            yield from codes(page, start, start + code.end())
+            yield from codes(page, start, start + code)
         # a name may stand within what announces codes: setup key
         claim = _value(page, start, low, end - start if code else 0, prose=idle < _PATIENCE)
         if claim is None and _DOCUMENT.match(low):
@@ -270,15 +268,22 @@ def _value(page: Page, start: int, low: str, within: int, *, prose: bool) -> Cla
 def _qualified(text: str, start: int) -> bool:
     """Whether the word before a name makes it that of something public: max tokens, public key, page token."""
     before = text[max(0, start - _QUALIFIES) : start].rstrip("_- ")
-    return before[-1:].isalpha() and before.isascii() and _LAST.findall(before.lower())[-1] in NOT_SECRET
+    if not before[-1:].isalpha() or not before.isascii():
+        return False
+    before = before.lower()
+    return before[len(before.rstrip(_LETTERS)) :] in NOT_SECRET
 
 
 def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) -> Claim | None:
     """Whether what a name is given is a secret."""
+    means = given[1].strip(" \t\n\"'`\\])")
+    # only a space between: a sentence, unless what follows is no word
+    sentence = not means and not given[2] and page.text[max(0, start - 2) : start] != "--"
+    if sentence and not name.password and not name.loose:
+        return None
     found = _VALUE.match(page.text, at)
     if found is None:
         return None
-    means = given[1].strip(" \t\n\"'`\\])")
     quote, value = found[1], found[2]
     at = found.start(2)
     whole = _WHOLE[quote].match(page.text, at) if quote in _WHOLE else None
@@ -289,16 +294,20 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     value = _trimmed(value, quoted=bool(quote))
     if len(value) < _FEWEST or _stands_in(value) or _NO_VALUE.match(value):
         return None
-    if not means and not given[2] and page.text[max(0, start - 2) : start] != "--":
-        # only a space between: a sentence, unless what follows is no word
-        good = _strong(value) if name.password else name.loose and _keylike(value)
+    if sentence:
+        good = _strong(value) if name.password else _keylike(value)
     elif name.password:
-        plain_word = value.isalpha() and bool(quote) and means in {"=", ":=", "=>"} and value.islower()
-        good = _strong(value) or _DIGIT.search(value) is not None or _HUMPS.search(value) is not None or plain_word
-        good = good and not _WORD_OF_PASSWORDS.match(value)
+        good = _DIGIT.search(value) is not None or _is_password(value, literal=bool(quote) and means in {"=", ":=", "=>"})
     else:
         good = _keylike(value) and (name.secret or not is_hash(value))
     return _claimed(page, at, value) if good else None
+
+
+def _is_password(value: str, *, literal: bool) -> bool:
+    """Whether a value without digits that is said to be a password can be one; `literal`: it is written as one of a language."""
+    if _strong(value) or _HUMPS.search(value) is not None or (literal and value.isalpha() and value.islower()):
+        return not _WORD_OF_PASSWORDS.match(value)
+    return False
 
 
 def _claimed(page: Page, at: int, value: str) -> Claim:
@@ -319,7 +328,7 @@ def _keylike(value: str) -> bool:
 def _trimmed(value: str, *, quoted: bool) -> str:
     if quoted:
         return value
-    if not _ENDS.isdisjoint(value):
+    if "," in value or ";" in value or "&" in value or "<" in value or "|" in value:
         ended = _ENDED.search(value, _FEWEST)
         value = value[: ended.start()] if ended else value
     return value.rstrip(",.;:)]}>»」")
@@ -327,7 +336,8 @@ def _trimmed(value: str, *, quoted: bool) -> str:
 
 def _stands_in(value: str) -> bool:
     """Whether this stands where a secret is to be put: a placeholder, a variable, a call."""
-    if _STAND_IN.match(value[:_STAND_INS].lower()):
+    low = value[:_STAND_IN_REACH].lower()
+    if low[:2] in _STAND_IN_BEGINS and _STAND_IN.match(low):
         return True
     return (value[0] in _REFERENCE_SIGNS or "(" in value or "[" in value) and _REFERENCE.match(value) is not None
 
