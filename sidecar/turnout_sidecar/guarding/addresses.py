@@ -30,7 +30,9 @@ _LAST_LABEL = re.compile(r"(?<![\w-])[^\W\d_]{2,24}\Z|_dot_[^\W\d_]{2,24}\Z", re
 # what needs no second look: labels of ASCII, the last of letters alone
 _SIMPLE_DOMAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9\-]{0,62}+\.){1,7}[A-Za-z]{2,24}+(?![\w\-]|\.\w)")
 # lower case, and one bracket for all that open
-_SPELLING = bytes(40 if code in b"[({<" else ord(chr(code).lower()) if chr(code).isascii() else code for code in range(256))
+_SPELLING = bytes(
+    40 if code in b"[({<" else ord(chr(code).lower()) if chr(code).isascii() else code for code in range(256)
+)
 _IN_BRACKETS_BEGIN = frozenset((b"a", b"@", b"c"))
 _IN_BRACKETS = re.compile(rb" ?(?:at|@|arroba|chiocciola) ?[\])}>]")
 _DOMAIN_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f:.]{7,45}\]")
@@ -52,9 +54,7 @@ _COLON_ADDRESS = re.compile(
     r"[0-9A-Fa-f]{0,4}(?::(?!\d{1,3}\.\d)[0-9A-Fa-f]{0,4}){1,8}(?::\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,15})?"
 )
 # what needs no second look: nothing goes on at either side, see `_stands`
-_MAC_COLON = re.compile(
-    r"(?<![\w:])(?<![^\W_][\-.])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:%]|\.\d|-[^\W_])"
-)
+_MAC_COLON = re.compile(r"(?<![\w:])(?<![^\W_][\-.])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:%]|\.\d|-[^\W_])")
 _MAC_HYPHEN = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
 _MAC_DOT = re.compile(r"\.[0-9A-Fa-f]{4}\.")
 _MACS = (re.compile(r"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"), re.compile(r"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"))
@@ -63,10 +63,10 @@ _MAC_PARTS, _IPV6_PARTS = 6, 8
 
 def emails(page: Page) -> Iterator[Claim]:
     """E-mail addresses, written with @, (at) or in words."""
-    text = page.text
+    text, shape = page.text, page.shape
     at = text.find("@")
     while at >= 0:
-        claim = _email_at(page, at)
+        claim = _email_at(text, shape, at)
         if claim:
             yield claim
         at = text.find("@", at + 1)
@@ -87,11 +87,10 @@ def _may_spell(raw: bytes) -> bool:
     return False
 
 
-def _email_at(page: Page, at: int) -> Claim | None:
-    text = page.text
+def _email_at(text: str, shape: bytes, at: int) -> Claim | None:
     # letters and digits before the @, by their shape; the text itself tells only where that ends at a letter of another script
     low = at - _LONGEST_LOCAL if at > _LONGEST_LOCAL else 0
-    start = low + len(page.shape[low:at].rstrip(_LOCAL_SHAPE))
+    start = low + len(shape[low:at].rstrip(_LOCAL_SHAPE))
     if start > low and text[start - 1] > "\x7f":
         start = _local_start(text, at)
     else:

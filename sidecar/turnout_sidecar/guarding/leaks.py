@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET
-from turnout_sidecar.guarding.codes import CODES, code_cue, codes
+from turnout_sidecar.guarding.codes import CODES, CUE, codes
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, linear, plain
@@ -99,14 +99,18 @@ _REFERENCE = re.compile(
     r"|[\w]+(?:\.[A-Za-z_]\w*)+\(|\.{3}"
 )
 _REFERENCE_SIGNS = "([<$%{*.•&"
-_HOLDERS = "os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props|params|user|ctx"
+_HOLDERS = (
+    "os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props|params|user|ctx"
+)
 _STAND_INS = (
     "xxxx|your|my|the|some|example|changeme|change_me|placeholder|redacted|null|none|true|false|undefined|string|optional"
     "|required|https?:|insert|enter|dummy|sample|todo|n/a|not[_-]?set|invalid|incorrect|expired|missing|wrong|hidden|empty"
 )
 _STAND_IN = re.compile(rf"(?:{_HOLDERS})\.|{_STAND_INS}")
 _STAND_IN_REACH = 12  # as long as what begins a stand-in
-_STAND_IN_BEGINS = frozenset(word[:2] for word in (_HOLDERS + "|" + _STAND_INS).split("|"))  # few values go on from here
+_STAND_IN_BEGINS = frozenset(
+    word[:2] for word in (_HOLDERS + "|" + _STAND_INS).split("|")
+)  # few values go on from here
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,1}|v?\d+(?:[.\-:/]\d+)*")
 _WORD_OF_PASSWORDS = re.compile(
@@ -120,11 +124,12 @@ _ENDURANCE = 2048  # cues in a row that lead to nothing: no text has so many and
 _PATIENCE = 256  # cues in a row that lead to nothing: from then on no sentences are read
 _SAID = r"(?:password|passphrase|passcode|pwd|api key|token|secret|passwort|kennwort|contrase(?:ñ|n)a|mot de passe|senha|clave)"
 # what stands between a value and the name that it is said to be: `... as the new password`
-_AFTER = re.compile(
-    r"[\"'`]?,? (?:as|is|was|ist|est|es|como|als|comme) (?:the |my |your |our |a |his |her |le |la |el |das |mein |mi |mon )?"
-    r"(?:new |root |admin |wifi |login |db |database )?\Z",
-    re.IGNORECASE,
-)
+_SAYS = "as|is|was|ist|est|es|como|als|comme"
+_WHOSE = "the |my |your |our |a |his |her |le |la |el |das |mein |mi |mon "
+_WHICH = "new |root |admin |wifi |login |db |database "
+_AFTER = re.compile(rf"[\"'`]?,? (?:{_SAYS}) (?:{_WHOSE})?(?:{_WHICH})?\Z", re.IGNORECASE)
+_AFTER_WORDS = frozenset(word.strip() for word in f"{_SAYS}|{_WHOSE}|{_WHICH}".split("|"))
+_AFTER_REACH = 2 + max(map(len, _AFTER_WORDS))  # the longest of these words, between two blanks
 _REACH = 32
 _DOCUMENT = plain(DOCUMENTS)
 _SAID_AFTER = plain(_SAID)
@@ -172,13 +177,13 @@ def assigned(page: Page) -> Iterator[Claim]:
         if idle > _ENDURANCE:
             break
         low = raw[start : start + _LOOK].lower().decode("latin-1")
-        if text[start - 1 : start] == " " and _SAID_AFTER.match(low):
-            before = _value_before(text, start)
+        if text[start - 1 : start] == " ":
+            before = _value_before(text, start, low)
             if before:
                 yield before
-        code = code_cue(low) if coded else 0
+        code = CUE.match(low) if coded else None
         if code:
-            yield from codes(page, start, start + code)
+            yield from codes(page, start, start + code.end())
         # a name may stand within what announces codes: setup key
         claim = _value(page, start, low, end - start if code else 0, prose=idle < _PATIENCE)
         if claim is None and _DOCUMENT.match(low):
@@ -200,8 +205,12 @@ def _assigned_abroad(page: Page) -> Iterator[Claim]:
             yield Claim(7, at, at + len(value), SECRET, "assigned")
 
 
-def _value_before(text: str, start: int) -> Claim | None:
-    """A value that is said to be a password after it is given."""
+def _value_before(text: str, start: int, low: str) -> Claim | None:
+    """A value that is said to be a password after it is given; `low`: what begins here, in lower case."""
+    # the word before tells mostly that nothing is said here, and is found faster than a pattern fails
+    last = text[max(0, start - _AFTER_REACH) : start - 1].rpartition(" ")[2]
+    if (last.isascii() and last.lower() not in _AFTER_WORDS) or not _SAID_AFTER.match(low):
+        return None
     after = _AFTER.search(text, max(0, start - _REACH), start)
     if after is None:
         return None
@@ -297,7 +306,9 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     if sentence:
         good = _strong(value) if name.password else _keylike(value)
     elif name.password:
-        good = _DIGIT.search(value) is not None or _is_password(value, literal=bool(quote) and means in {"=", ":=", "=>"})
+        good = _DIGIT.search(value) is not None or _is_password(
+            value, literal=bool(quote) and means in {"=", ":=", "=>"}
+        )
     else:
         good = _keylike(value) and (name.secret or not is_hash(value))
     return _claimed(page, at, value) if good else None
