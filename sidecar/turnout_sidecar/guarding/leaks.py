@@ -47,6 +47,7 @@ _FOREIGN = Words(
     "|密钥|金鑰|トークン|पासवर्ड"
     "|รหัสผ่าน",
 )
+_BEYOND = b"??"
 _GIVEN_FOREIGN = re.compile(
     r"[^\W\x00-\x7f]{0,4}[ \t]{0,4}(?::|=|-|—|は|是|为|為|=>|это|:=|은|는|הוא|هي"
     r"|είναι)?[ \t]{0,4}[\"'`«「]?(?P<value>[!-~]{6,96})"
@@ -197,7 +198,12 @@ def assigned(page: Page) -> Iterator[Claim]:
 
 def _assigned_abroad(page: Page) -> Iterator[Claim]:
     """The same for names in other scripts."""
-    for end in _FOREIGN.ends(page.text):
+    # letters that Latin-1 does not know stand as ? in the raw form, and each name has two of them at both of its ends: a text
+    # with a word or two of another script is looked at only where they stand
+    first = page.raw.find(_BEYOND)
+    if first < 0:
+        return
+    for end in _FOREIGN.ends(page.text, first, page.raw.rfind(_BEYOND) + len(_BEYOND)):
         given = _GIVEN_FOREIGN.match(page.text, end)
         value = _trimmed(given["value"], quoted=False) if given else ""
         if given and len(value) >= _FEWEST and not _stands_in(value) and (_DIGIT.search(value) or _strong(value)):
