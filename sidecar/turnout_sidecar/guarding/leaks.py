@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET
-from turnout_sidecar.guarding.codes import CODES, CUE, codes
+from turnout_sidecar.guarding.codes import CODES, codes, cue_length
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, linear, plain
@@ -182,9 +182,9 @@ def assigned(page: Page) -> Iterator[Claim]:
             before = _value_before(text, start, low)
             if before:
                 yield before
-        code = CUE.match(low) if coded else None
+        code = cue_length(low) if coded else 0
         if code:
-            yield from codes(page, start, start + code.end())
+            yield from codes(page, start, start + code)
         # a name may stand within what announces codes: setup key
         claim = _value(page, start, low, end - start if code else 0, prose=idle < _PATIENCE)
         if claim is None and _DOCUMENT.match(low):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from turnout_sidecar.guarding.codes import CODES, CUE
+from turnout_sidecar.guarding.codes import BEGINNINGS, CODES, cue_length
 
 _WORDS = (
     "recovery code|backup keys|back-up code|rescue code|scratch codes|bypass code|2fa codes|mfa code|wiederherstellungscodes"
@@ -20,12 +20,10 @@ _WORDS = (
 
 @pytest.mark.parametrize("word", [*_WORDS.split("|"), ",password,", ';"api_key";', "| secret |", "\tmot de passe\t"])
 def test_what_announces_a_code_is_told_by_how_it_begins(word: str) -> None:
-    whole, quick = re.match(CODES, word), CUE.match(word)
+    whole = re.match(CODES, word)
     assert whole
-    assert quick
-    assert quick.span() == whole.span()
+    assert cue_length(word) == whole.end()
 
 
 def test_there_is_a_word_here_for_every_beginning() -> None:
-    beginnings = CUE.pattern.partition(")")[0].split("|")[2:]
-    assert set(re.findall(r"(?:^|\|)(\w{3})", _WORDS)) == set(beginnings)
+    assert set(re.findall(r"(?:^|\|)(\w{3})", _WORDS)) == BEGINNINGS
