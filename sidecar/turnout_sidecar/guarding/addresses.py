@@ -45,7 +45,9 @@ _QUOTED = re.compile(r'"\w[^"\n]{0,62}"')
 _URL = re.compile(r"://([^\s/?#@:\"'<>]{0,64}):?([^\s/\"'<>]{0,96})@(?=[\w\[])")
 _URL_LOOSE = re.compile(r"://([^\s/@:\"'<>]{0,64}):([^\s\"'<>@]{1,96})@(?=[\w\[])")
 _URL_REACH = 3 + 64 + 1 + 96 + 1
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{1,24}$")
+_SCHEME = 24
+_NO_LETTERS = "0123456789+.-"
+_SCHEME_SIGNS = "abcdefghijklmnopqrstuvwxyz" + _NO_LETTERS
 _WEB = frozenset({"http", "https", "ftp", "ftps", "ssh", "sftp", "git", "ws", "wss"})
 _PLACEHOLDER = re.compile(r"[<{\[]|\$\{?\w+\}?$|\*+$|%\w+%$|pass(?:word|wd)?$|secret$|x{3,}$|\.{3}", re.IGNORECASE)
 _COLONS = re.compile(r":(?::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:)")
@@ -171,14 +173,21 @@ def urls(page: Page, entities: frozenset[str]) -> Iterator[Claim]:
         found = (_URL.match(text, at) or _URL_LOOSE.match(text, at)) if near else None
         if found:
             group = 2 if found[2] else 1
-            scheme = _SCHEME.search(text[max(0, at - 24) : at].lower())
-            web = scheme is None or scheme[0] in _WEB
+            scheme = _scheme(text, at)
+            web = not scheme or scheme in _WEB
             if found[group] and not _PLACEHOLDER.match(found[group]) and (group == 2 or len(found[1]) > 7):  # noqa: PLR2004
                 entity = (
                     "URLCredentials" if (web and "URLCredentials" in entities) or SECRET not in entities else SECRET
                 )
                 yield Claim(1, *found.span(group), entity, "url-password")
         at = text.find("://", at + 3)
+
+
+def _scheme(text: str, at: int) -> str:
+    """The scheme of a URL whose :// stands here, or nothing: two characters at least, of which a letter is the first."""
+    before = text[max(0, at - _SCHEME) : at].lower().removesuffix("\n")
+    scheme = before[len(before.rstrip(_SCHEME_SIGNS)) :].lstrip(_NO_LETTERS)
+    return scheme if len(scheme) > 1 else ""
 
 
 _NOTATIONS = ((_MAC_HYPHEN, _MACS[0], 2), (_MAC_DOT, _MACS[1], 4))
