@@ -10,13 +10,12 @@ loopback and unspecified addresses are no one's; times are no addresses.
 import re
 from collections.abc import Iterator
 
-import re2
-
 from turnout_contract.snapshot.guards import SECRET
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.page import LATIN, Page
+from turnout_sidecar.guarding.page import Page
 
 _LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-'*"
+_LOCAL_SHAPE = b"0a._%+-'*"
 _LONGEST_LOCAL = 64
 _DOMAIN = re.compile(r"\w(?:[\w-]{0,62})(?:\.\w[\w-]{0,62}){1,8}")
 _AT_WORD = re.compile(
@@ -29,8 +28,13 @@ _DOT_WORD = re.compile(
 _DOT_SAID = re.compile(r"[^\W_]+(?:(?: dot |_dot_|\.)[^\W_]+){1,6}", re.IGNORECASE)
 _LAST_LABEL = re.compile(r"(?<![\w-])[^\W\d_]{2,24}\Z|_dot_[^\W\d_]{2,24}\Z", re.IGNORECASE)
 # what needs no second look: labels of ASCII, the last of letters alone
-_SIMPLE_DOMAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9\-]{0,62}\.){1,7}[A-Za-z]{2,24}(?![\w.\-])")
-_MAY_SPELL = re2.compile(rb"(?i)[\[({<] ?(?:at|@|arroba|chiocciola) ?[\])}>]| dot |_dot_", LATIN)
+_SIMPLE_DOMAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9\-]{0,62}+\.){1,7}[A-Za-z]{2,24}+(?![\w\-]|\.\w)")
+# lower case, and one bracket for all that open
+_SPELLING = bytes(
+    40 if code in b"[({<" else ord(chr(code).lower()) if chr(code).isascii() else code for code in range(256)
+)
+_IN_BRACKETS_BEGIN = frozenset((b"a", b"@", b"c"))
+_IN_BRACKETS = re.compile(rb" ?(?:at|@|arroba|chiocciola) ?[\])}>]")
 _DOMAIN_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f:.]{7,45}\]")
 _SPACED_DOMAIN = re.compile(
     r" ?[A-Za-z0-9-]{2,63}(?: ?\. ?[A-Za-z0-9-]{2,63}){0,2} ?\. ?(?:com|org|net|edu|gov|io|de|fr|uk|es|it|nl|eu"
@@ -40,7 +44,10 @@ _SPACED_DOMAIN = re.compile(
 _QUOTED = re.compile(r'"\w[^"\n]{0,62}"')
 _URL = re.compile(r"://([^\s/?#@:\"'<>]{0,64}):?([^\s/\"'<>]{0,96})@(?=[\w\[])")
 _URL_LOOSE = re.compile(r"://([^\s/@:\"'<>]{0,64}):([^\s\"'<>@]{1,96})@(?=[\w\[])")
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{1,24}$")
+_URL_REACH = 3 + 64 + 1 + 96 + 1
+_SCHEME = 24
+_NO_LETTERS = "0123456789+.-"
+_SCHEME_SIGNS = "abcdefghijklmnopqrstuvwxyz" + _NO_LETTERS
 _WEB = frozenset({"http", "https", "ftp", "ftps", "ssh", "sftp", "git", "ws", "wss"})
 _PLACEHOLDER = re.compile(r"[<{\[]|\$\{?\w+\}?$|\*+$|%\w+%$|pass(?:word|wd)?$|secret$|x{3,}$|\.{3}", re.IGNORECASE)
 _COLONS = re.compile(r":(?::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:)")
@@ -48,6 +55,8 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 _COLON_ADDRESS = re.compile(
     r"[0-9A-Fa-f]{0,4}(?::(?!\d{1,3}\.\d)[0-9A-Fa-f]{0,4}){1,8}(?::\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,15})?"
 )
+# what needs no second look: nothing goes on at either side, see `_stands`
+_MAC_COLON = re.compile(r"(?<![\w:])(?<![^\W_][\-.])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:%]|\.\d|-[^\W_])")
 _MAC_HYPHEN = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
 _MAC_DOT = re.compile(r"\.[0-9A-Fa-f]{4}\.")
 _MACS = (re.compile(r"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"), re.compile(r"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"))
@@ -56,19 +65,39 @@ _MAC_PARTS, _IPV6_PARTS = 6, 8
 
 def emails(page: Page) -> Iterator[Claim]:
     """E-mail addresses, written with @, (at) or in words."""
-    text = page.text
+    text, shape = page.text, page.shape
     at = text.find("@")
     while at >= 0:
-        claim = _email_at(text, at)
+        claim = _email_at(text, shape, at)
         if claim:
             yield claim
         at = text.find("@", at + 1)
-    if _MAY_SPELL.search(page.raw):
+    if _may_spell(page.raw):
         yield from _spelled(text)
 
 
-def _email_at(text: str, at: int) -> Claim | None:
-    start = _local_start(text, at)
+def _may_spell(raw: bytes) -> bool:
+    """Whether an @ or a dot may be written as a word; brackets are few, and one letter is found faster than any pattern."""
+    low = raw.translate(_SPELLING)
+    if b"dot" in low and (b" dot " in low or b"_dot_" in low):
+        return True
+    at = low.find(b"(")
+    while at >= 0:
+        if low[at + 1 : at + 3].lstrip(b" ")[:1] in _IN_BRACKETS_BEGIN and _IN_BRACKETS.match(low, at + 1):
+            return True
+        at = low.find(b"(", at + 1)
+    return False
+
+
+def _email_at(text: str, shape: bytes, at: int) -> Claim | None:
+    # letters and digits before the @, by their shape; the text itself tells only where that ends at a letter of another script
+    low = at - _LONGEST_LOCAL if at > _LONGEST_LOCAL else 0
+    start = low + len(shape[low:at].rstrip(_LOCAL_SHAPE))
+    if start > low and text[start - 1] > "\x7f":
+        start = _local_start(text, at)
+    else:
+        while start < at and text[start] in ".%+-'*":
+            start += 1
     if start == at:
         start = _quoted_start(text, at) if text[at - 1 : at] == '"' else _spaced_start(text, at)
         if start == at:
@@ -139,17 +168,26 @@ def urls(page: Page, entities: frozenset[str]) -> Iterator[Claim]:
     text = page.text
     at = text.find("://")
     while at >= 0:
-        found = _URL.match(text, at) or _URL_LOOSE.match(text, at)
+        # most have no @ in reach: one letter is found faster than that a pattern does not match
+        near = text.find("@", at + 3, at + _URL_REACH) >= 0
+        found = (_URL.match(text, at) or _URL_LOOSE.match(text, at)) if near else None
         if found:
             group = 2 if found[2] else 1
-            scheme = _SCHEME.search(text[max(0, at - 24) : at].lower())
-            web = scheme is None or scheme[0] in _WEB
+            scheme = _scheme(text, at)
+            web = not scheme or scheme in _WEB
             if found[group] and not _PLACEHOLDER.match(found[group]) and (group == 2 or len(found[1]) > 7):  # noqa: PLR2004
                 entity = (
                     "URLCredentials" if (web and "URLCredentials" in entities) or SECRET not in entities else SECRET
                 )
                 yield Claim(1, *found.span(group), entity, "url-password")
         at = text.find("://", at + 3)
+
+
+def _scheme(text: str, at: int) -> str:
+    """The scheme of a URL whose :// stands here, or nothing: two characters at least, of which a letter is the first."""
+    before = text[max(0, at - _SCHEME) : at].lower().removesuffix("\n")
+    scheme = before[len(before.rstrip(_SCHEME_SIGNS)) :].lstrip(_NO_LETTERS)
+    return scheme if len(scheme) > 1 else ""
 
 
 _NOTATIONS = ((_MAC_HYPHEN, _MACS[0], 2), (_MAC_DOT, _MACS[1], 4))
@@ -159,7 +197,7 @@ def machines(page: Page) -> Iterator[Claim]:
     """IPv6 and MAC addresses."""
     text = page.text
     if text.count(":") > 1:
-        yield from _with_colons(page)
+        yield from _with_colons(text)
     for shape, pattern, back in _NOTATIONS if page.raw.count(b"-") > 4 else _NOTATIONS[1:]:  # noqa: PLR2004 - six bytes
         taken = 0
         for found in shape.finditer(text):
@@ -172,12 +210,16 @@ def machines(page: Page) -> Iterator[Claim]:
                 yield Claim(4, start, taken, "MACAddress", "mac")
 
 
-def _with_colons(page: Page) -> Iterator[Claim]:
-    text = page.text
+def _with_colons(text: str) -> Iterator[Claim]:
     taken = 0
     for found in _COLONS.finditer(text):
         start = found.start()
         if start < taken:
+            continue
+        mac = _MAC_COLON.match(text, start - 2) if start > 1 else None
+        if mac:
+            taken = mac.end()
+            yield Claim(4, start - 2, taken, "MACAddress", "mac")
             continue
         low = max(0, start - 4)
         while start > low and text[start - 1] in _HEX:
@@ -185,10 +227,12 @@ def _with_colons(page: Page) -> Iterator[Claim]:
         whole = _COLON_ADDRESS.match(text, start)
         if whole is None:
             continue
-        end = whole.end()
-        if whole[0].endswith(":") and not whole[0].endswith("::"):
-            end -= 1
         taken = whole.end()
+        written = whole[0]
+        # a time
+        if written.count(":") < _MAC_PARTS - 1 and "::" not in written:
+            continue
+        end = taken - (written.endswith(":") and not written.endswith("::"))
         if not _stands(text, start, end):
             continue
         parts = text[start:end].partition("%")[0].split(":")

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET
-from turnout_sidecar.guarding.codes import CODES, codes
+from turnout_sidecar.guarding.codes import CODES, codes, cue_length
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, linear, plain
@@ -33,7 +33,8 @@ _HOOKS = re.compile(
     r"|hooks\.chime\.aws/\w+/)"
     r"([\w/@\-.?=&%+]{8,300})"
 )
-_NAME = rf"(?:{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
+# the words that are met most come first, so that they are not looked for among all the others; nothing else begins as they do
+_NAME = rf"(?:pass(?:word|wd|code|phrase|wort|ord)?s?|keys?|tokens?|{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
 _SET = (
     r"""(?:[ \t]*:[ \t]?(?:&?str(?:ing)?|text)\??[ \t]*=[ \t]*"""
     r"""|\\?["'`]?[\])]?[ \t]{0,4}(?:=>|:=|->|[:=])[ \t]{0,4}"""
@@ -46,6 +47,7 @@ _FOREIGN = Words(
     "|密钥|金鑰|トークン|पासवर्ड"
     "|รหัสผ่าน",
 )
+_BEYOND = b"??"
 _GIVEN_FOREIGN = re.compile(
     r"[^\W\x00-\x7f]{0,4}[ \t]{0,4}(?::|=|-|—|は|是|为|為|=>|это|:=|은|는|הוא|هي"
     r"|είναι)?[ \t]{0,4}[\"'`«「]?(?P<value>[!-~]{6,96})"
@@ -64,7 +66,6 @@ _VALUE = re.compile(r"""(\\?["'`]?)([^\s"'`\\]{6,128})""")
 _WHOLE = {quote: re.compile(rf"(?:\\.|[^\\{quote}\s]){{6,256}}(?={quote})") for quote in "\"'`"}
 # where what is given ends without a quote: signs that a password may hold too end it only before another field
 _ENDED = re.compile(r"[;&](?=\w+=|\Z)|;(?=\w+:)|[<,|]")
-_ENDS = frozenset(";&<,|")
 _REST = re.compile(r"""[^\s"'`\\,;&<]{0,4096}""")
 # a cookie or a parameter inside of what is given
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z_\-]{1,40}=(?=[^=\s]{6})")
@@ -99,16 +100,19 @@ _REFERENCE = re.compile(
     r"|[\w]+(?:\.[A-Za-z_]\w*)+\(|\.{3}"
 )
 _REFERENCE_SIGNS = "([<$%{*.•&"
-_STAND_IN = re.compile(
-    r"(?:os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props"
-    r"|params|user|ctx)\."
-    r"|x{4,}|(?:your|my|the|some|example|changeme|change_me|placeholder|redacted|null|none|true|false"
-    r"|undefined|string|optional"
-    r"|required|https?:|insert|enter|dummy|sample|todo|n/a|not[_-]?set|invalid|incorrect|expired|missing|wrong"
-    r"|hidden|empty)"
+_HOLDERS = (
+    "os|process|env|config|settings|self|this|var|secrets?|vault|data|request|req|args|options|props|params|user|ctx"
 )
-_STAND_INS = 12  # as long as what begins a stand-in
-_LAST = re.compile(r"[a-z]+")
+_STAND_INS = (
+    "xxxx|your|my|the|some|example|changeme|change_me|placeholder|redacted|null|none|true|false|undefined|string|optional"
+    "|required|https?:|insert|enter|dummy|sample|todo|n/a|not[_-]?set|invalid|incorrect|expired|missing|wrong|hidden|empty"
+)
+_STAND_IN = re.compile(rf"(?:{_HOLDERS})\.|{_STAND_INS}")
+_STAND_IN_REACH = 12  # as long as what begins a stand-in
+_STAND_IN_BEGINS = frozenset(
+    word[:2] for word in (_HOLDERS + "|" + _STAND_INS).split("|")
+)  # few values go on from here
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*\d{0,1}|v?\d+(?:[.\-:/]\d+)*")
 _WORD_OF_PASSWORDS = re.compile(
     rf"(?:{PASSWORDS}|secret|token|text|string|field|input|login|username|email|optional)$", re.IGNORECASE
@@ -121,16 +125,16 @@ _ENDURANCE = 2048  # cues in a row that lead to nothing: no text has so many and
 _PATIENCE = 256  # cues in a row that lead to nothing: from then on no sentences are read
 _SAID = r"(?:password|passphrase|passcode|pwd|api key|token|secret|passwort|kennwort|contrase(?:ñ|n)a|mot de passe|senha|clave)"
 # what stands between a value and the name that it is said to be: `... as the new password`
-_AFTER = re.compile(
-    r"[\"'`]?,? (?:as|is|was|ist|est|es|como|als|comme) (?:the |my |your |our |a |his |her |le |la |el |das |mein |mi |mon )?"
-    r"(?:new |root |admin |wifi |login |db |database )?\Z",
-    re.IGNORECASE,
-)
+_SAYS = "as|is|was|ist|est|es|como|als|comme"
+_WHOSE = "the |my |your |our |a |his |her |le |la |el |das |mein |mi |mon "
+_WHICH = "new |root |admin |wifi |login |db |database "
+_AFTER = re.compile(rf"[\"'`]?,? (?:{_SAYS}) (?:{_WHOSE})?(?:{_WHICH})?\Z", re.IGNORECASE)
+_AFTER_WORDS = frozenset(word.strip() for word in f"{_SAYS}|{_WHOSE}|{_WHICH}".split("|"))
+_AFTER_REACH = 2 + max(map(len, _AFTER_WORDS))  # the longest of these words, between two blanks
 _REACH = 32
 _DOCUMENT = plain(DOCUMENTS)
 _SAID_AFTER = plain(_SAID)
 _CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{CODES}|{_SAID})")
-_CODE = plain(CODES)
 _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _AFTER_BEGINS = " \"'`,"
 _LOOK = 96
@@ -174,13 +178,13 @@ def assigned(page: Page) -> Iterator[Claim]:
         if idle > _ENDURANCE:
             break
         low = raw[start : start + _LOOK].lower().decode("latin-1")
-        if text[start - 1 : start] == " " and _SAID_AFTER.match(low):
-            before = _value_before(text, start)
+        if text[start - 1 : start] == " ":
+            before = _value_before(text, start, low)
             if before:
                 yield before
-        code = _CODE.match(low) if coded else None
+        code = cue_length(low) if coded else 0
         if code:
-            yield from codes(page, start, start + code.end())
+            yield from codes(page, start, start + code)
         # a name may stand within what announces codes: setup key
         claim = _value(page, start, low, end - start if code else 0, prose=idle < _PATIENCE)
         if claim is None and _DOCUMENT.match(low):
@@ -194,7 +198,12 @@ def assigned(page: Page) -> Iterator[Claim]:
 
 def _assigned_abroad(page: Page) -> Iterator[Claim]:
     """The same for names in other scripts."""
-    for end in _FOREIGN.ends(page.text):
+    # letters that Latin-1 does not know stand as ? in the raw form, and each name has two of them at both of its ends: a text
+    # with a word or two of another script is looked at only where they stand
+    first = page.raw.find(_BEYOND)
+    if first < 0:
+        return
+    for end in _FOREIGN.ends(page.text, first, page.raw.rfind(_BEYOND) + len(_BEYOND)):
         given = _GIVEN_FOREIGN.match(page.text, end)
         value = _trimmed(given["value"], quoted=False) if given else ""
         if given and len(value) >= _FEWEST and not _stands_in(value) and (_DIGIT.search(value) or _strong(value)):
@@ -202,8 +211,12 @@ def _assigned_abroad(page: Page) -> Iterator[Claim]:
             yield Claim(7, at, at + len(value), SECRET, "assigned")
 
 
-def _value_before(text: str, start: int) -> Claim | None:
-    """A value that is said to be a password after it is given."""
+def _value_before(text: str, start: int, low: str) -> Claim | None:
+    """A value that is said to be a password after it is given; `low`: what begins here, in lower case."""
+    # the word before tells mostly that nothing is said here, and is found faster than a pattern fails
+    last = text[max(0, start - _AFTER_REACH) : start - 1].rpartition(" ")[2]
+    if (last.isascii() and last.lower() not in _AFTER_WORDS) or not _SAID_AFTER.match(low):
+        return None
     after = _AFTER.search(text, max(0, start - _REACH), start)
     if after is None:
         return None
@@ -270,15 +283,22 @@ def _value(page: Page, start: int, low: str, within: int, *, prose: bool) -> Cla
 def _qualified(text: str, start: int) -> bool:
     """Whether the word before a name makes it that of something public: max tokens, public key, page token."""
     before = text[max(0, start - _QUALIFIES) : start].rstrip("_- ")
-    return before[-1:].isalpha() and before.isascii() and _LAST.findall(before.lower())[-1] in NOT_SECRET
+    if not before[-1:].isalpha() or not before.isascii():
+        return False
+    before = before.lower()
+    return before[len(before.rstrip(_LETTERS)) :] in NOT_SECRET
 
 
 def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) -> Claim | None:
     """Whether what a name is given is a secret."""
+    means = given[1].strip(" \t\n\"'`\\])")
+    # only a space between: a sentence, unless what follows is no word
+    sentence = not means and not given[2] and page.text[max(0, start - 2) : start] != "--"
+    if sentence and not name.password and not name.loose:
+        return None
     found = _VALUE.match(page.text, at)
     if found is None:
         return None
-    means = given[1].strip(" \t\n\"'`\\])")
     quote, value = found[1], found[2]
     at = found.start(2)
     whole = _WHOLE[quote].match(page.text, at) if quote in _WHOLE else None
@@ -289,16 +309,22 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     value = _trimmed(value, quoted=bool(quote))
     if len(value) < _FEWEST or _stands_in(value) or _NO_VALUE.match(value):
         return None
-    if not means and not given[2] and page.text[max(0, start - 2) : start] != "--":
-        # only a space between: a sentence, unless what follows is no word
-        good = _strong(value) if name.password else name.loose and _keylike(value)
+    if sentence:
+        good = _strong(value) if name.password else _keylike(value)
     elif name.password:
-        plain_word = value.isalpha() and bool(quote) and means in {"=", ":=", "=>"} and value.islower()
-        good = _strong(value) or _DIGIT.search(value) is not None or _HUMPS.search(value) is not None or plain_word
-        good = good and not _WORD_OF_PASSWORDS.match(value)
+        good = _DIGIT.search(value) is not None or _is_password(
+            value, literal=bool(quote) and means in {"=", ":=", "=>"}
+        )
     else:
         good = _keylike(value) and (name.secret or not is_hash(value))
     return _claimed(page, at, value) if good else None
+
+
+def _is_password(value: str, *, literal: bool) -> bool:
+    """Whether a value without digits that is said to be a password can be one; `literal`: it is written as one of a language."""
+    if _strong(value) or _HUMPS.search(value) is not None or (literal and value.isalpha() and value.islower()):
+        return not _WORD_OF_PASSWORDS.match(value)
+    return False
 
 
 def _claimed(page: Page, at: int, value: str) -> Claim:
@@ -319,7 +345,7 @@ def _keylike(value: str) -> bool:
 def _trimmed(value: str, *, quoted: bool) -> str:
     if quoted:
         return value
-    if not _ENDS.isdisjoint(value):
+    if "," in value or ";" in value or "&" in value or "<" in value or "|" in value:
         ended = _ENDED.search(value, _FEWEST)
         value = value[: ended.start()] if ended else value
     return value.rstrip(",.;:)]}>»」")
@@ -327,7 +353,8 @@ def _trimmed(value: str, *, quoted: bool) -> str:
 
 def _stands_in(value: str) -> bool:
     """Whether this stands where a secret is to be put: a placeholder, a variable, a call."""
-    if _STAND_IN.match(value[:_STAND_INS].lower()):
+    low = value[:_STAND_IN_REACH].lower()
+    if low[:2] in _STAND_IN_BEGINS and _STAND_IN.match(low):
         return True
     return (value[0] in _REFERENCE_SIGNS or "(" in value or "[" in value) and _REFERENCE.match(value) is not None
 
