@@ -49,7 +49,11 @@ _BECH32_SUMS = {1, 0x2BC830A3}
 
 def luhn(digits: str) -> bool:
     """ISO/IEC 7812-1: cards, Canadian, Swedish and South African numbers."""
-    raw = digits.encode()
+    return luhn_raw(digits.encode())
+
+
+def luhn_raw(raw: bytes) -> bool:
+    """The same for digits in ASCII."""
     # a digit's code is 48 more than the digit
     return (sum(raw[-1::-2]) - 48 * ((len(raw) + 1) // 2) + sum(raw[-2::-2].translate(_DOUBLED))) % 10 == 0
 

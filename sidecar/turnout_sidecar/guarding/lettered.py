@@ -13,8 +13,8 @@ import re2
 
 from turnout_sidecar.guarding.accounts import iban_at
 from turnout_sidecar.guarding.findings import Claim
+from turnout_sidecar.guarding.id_claims import identity_claim
 from turnout_sidecar.guarding.identities import BY_SHAPE, Identity
-from turnout_sidecar.guarding.numbers import identity_claim
 from turnout_sidecar.guarding.page import LATIN, Page
 from turnout_sidecar.guarding.words import Words
 
@@ -90,4 +90,4 @@ def _identity(page: Page, at: int) -> Claim | None:
     found = _SHAPED.match(page.shape, at)
     if found is None or not page.alone(at, found.end()):
         return None
-    return identity_claim(page, at, found.end(), _BY_SHAPE[found[0]])
+    return identity_claim(_BY_SHAPE[found[0]], page, at, found.end())
