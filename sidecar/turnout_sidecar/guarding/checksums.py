@@ -39,7 +39,8 @@ _VERHOEFF_P = tuple(
         "7046913258",
     )
 )
-_LETTER_VALUES = {ord(char): str(value) for value, char in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
+_CODES = {char: str(value) for value, char in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
+_LETTER_VALUES = str.maketrans(_CODES)
 _BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
 _RIPPLE = {char: value for value, char in enumerate("rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz")}
 _BECH32 = {char: value for value, char in enumerate("qpzry9x8gf2tvdw0s3jn54khce6mua7l")}
@@ -65,8 +66,11 @@ def weighted(digits: str, weights: tuple[int, ...]) -> int:
 
 def mod97(text: str) -> bool:
     """ISO 7064 MOD 97-10 of an IBAN: upper case, no separators."""
-    turned = text[4:] + text[:4]
-    return int(turned.translate(_LETTER_VALUES)) % 97 == 1
+    country = _CODES[text[0]] + _CODES[text[1]]
+    account = text[4:]
+    if not account.isdecimal():
+        account = account.translate(_LETTER_VALUES)
+    return int(account + country + text[2:4]) % 97 == 1
 
 
 def mod11_10(digits: str) -> bool:

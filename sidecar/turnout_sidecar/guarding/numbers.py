@@ -17,6 +17,7 @@ from turnout_sidecar.guarding.checksums import luhn_raw
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.id_claims import number_check
 from turnout_sidecar.guarding.identities import BY_SHAPE, HINTS
+from turnout_sidecar.guarding.number_shapes import usual
 from turnout_sidecar.guarding.page import Page, alone
 from turnout_sidecar.guarding.phones import (
     ANY,
@@ -38,6 +39,8 @@ _BEFORE_PARTS = frozenset((b"0-", b"0."))  # what stands behind these is a part 
 # the plans of runs that nothing touches before them, by their shape: a look-up here costs a third of one in a bounded cache
 _KNOWN: "dict[bytes, tuple[Start, ...]]" = {}
 _MOST_KNOWN = 4096
+_HETU = b"a000a"  # the one id of which a letter is within
+_GO_ON = frozenset((b"0", b"a"))
 _AROUND = frozenset(b" \n\t\"'()")
 _STARTS = re.compile(rb"(?<![0a])(?:[+(]+0|00|0[ .\-/]0?[0(]|0\.0{1,3}\.0)")
 _SEPARATOR = rb"[ .\-/_\t]{0,2}\n?"
@@ -234,17 +237,38 @@ def _learnt(shape: bytes) -> tuple[Start, ...]:
     """The plan of a run that nothing touches before it, of a shape that is seen for the first time."""
     if len(_KNOWN) >= _MOST_KNOWN:
         _KNOWN.clear()
-    plan = _KNOWN[shape] = _plan(shape, 0)
+    alike = _alike(shape)
+    plan = _KNOWN.get(alike)
+    if plan is None:
+        plan = _KNOWN[alike] = _planned(alike, 0)
+    _KNOWN[shape] = plan
     return plan
 
 
 @lru_cache(maxsize=1024)
 def _plan(shape: bytes, lead: int) -> tuple[Start, ...]:
+    """The plan of a run behind so many characters that touch it."""
+    return _planned(shape, lead)
+
+
+def _planned(shape: bytes, lead: int) -> tuple[Start, ...]:
     """Where numbers could begin in a run of this shape, behind so many characters of lead."""
     digits = shape.count(b"0", lead)
     if digits < _FEWEST or (digits < _FEW and b"." not in shape):
         return ()
     return tuple(Start(shape, at, whole=True) for at in _starts(shape, lead))
+
+
+def _alike(shape: bytes) -> bytes:
+    """The shape that stands for this one: of the letters and digits behind a run, as in a digest, only the first few matter."""
+    letter = shape.find(b"a")
+    if letter <= 0 or shape[letter - 1] != _DIGIT or shape.startswith(_HETU, letter):
+        return shape
+    if shape.startswith(b"aa", letter):
+        return shape[: letter + 2] + (
+            b"a" if shape[letter + 2 : letter + 3] in _GO_ON else shape[letter + 2 : letter + 3]
+        )
+    return shape[: letter + 2]
 
 
 @lru_cache(maxsize=1024)
@@ -359,3 +383,13 @@ _ID_CHECKS: dict[bytes, Check] = {
 }
 _LONGEST_ID = max(map(len, _ID_CHECKS))
 _FEWEST_OF_ID = min(shape.count(b"0") for shape in _ID_CHECKS)
+
+
+def _prepare() -> None:
+    """The plans of the usual shapes are made beforehand."""
+    for shape in (*usual(), *_ID_CHECKS):
+        for begun in _learnt(shape):
+            begun.told()
+
+
+_prepare()
