@@ -39,7 +39,8 @@ _VERHOEFF_P = tuple(
         "7046913258",
     )
 )
-_LETTER_VALUES = {ord(char): str(value) for value, char in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
+_CODES = {char: str(value) for value, char in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
+_LETTER_VALUES = str.maketrans(_CODES)
 _BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
 _RIPPLE = {char: value for value, char in enumerate("rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz")}
 _BECH32 = {char: value for value, char in enumerate("qpzry9x8gf2tvdw0s3jn54khce6mua7l")}
@@ -49,7 +50,11 @@ _BECH32_SUMS = {1, 0x2BC830A3}
 
 def luhn(digits: str) -> bool:
     """ISO/IEC 7812-1: cards, Canadian, Swedish and South African numbers."""
-    raw = digits.encode()
+    return luhn_raw(digits.encode())
+
+
+def luhn_raw(raw: bytes) -> bool:
+    """The same for digits in ASCII."""
     # a digit's code is 48 more than the digit
     return (sum(raw[-1::-2]) - 48 * ((len(raw) + 1) // 2) + sum(raw[-2::-2].translate(_DOUBLED))) % 10 == 0
 
@@ -61,8 +66,11 @@ def weighted(digits: str, weights: tuple[int, ...]) -> int:
 
 def mod97(text: str) -> bool:
     """ISO 7064 MOD 97-10 of an IBAN: upper case, no separators."""
-    turned = text[4:] + text[:4]
-    return int(turned.translate(_LETTER_VALUES)) % 97 == 1
+    country = _CODES[text[0]] + _CODES[text[1]]
+    account = text[4:]
+    if not account.isdecimal():
+        account = account.translate(_LETTER_VALUES)
+    return int(account + country + text[2:4]) % 97 == 1
 
 
 def mod11_10(digits: str) -> bool:

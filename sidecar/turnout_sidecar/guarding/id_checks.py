@@ -8,10 +8,13 @@ import re
 
 from turnout_sidecar.guarding.checksums import luhn, mod11_10, weighted
 
+_MONTHS = frozenset(form for month in range(1, 13) for form in (f"{month}", f"{month:02}"))
+_DAYS = frozenset(form for day in range(1, 32) for form in (f"{day}", f"{day:02}"))
+
 
 def date(month: str, day: str) -> bool:
-    """Whether these can be a month and a day."""
-    return 1 <= int(month) <= 12 and 1 <= int(day) <= 31  # noqa: PLR2004 - a calendar
+    """Whether these can be a month and a day, of one digit or two."""
+    return month in _MONTHS and day in _DAYS
 
 
 def us(value: str) -> bool:
@@ -143,14 +146,17 @@ def belgian(value: str) -> bool:
 
 def romanian(value: str) -> bool:
     """Romania."""
+    if value[0] not in "12345678" or not date(value[3:5], value[5:7]):
+        return False
     check = weighted(value, (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)) % 11
-    return value[0] in "12345678" and date(value[3:5], value[5:7]) and (1 if check == 10 else check) == int(value[12])  # noqa: PLR2004
+    return (1 if check == 10 else check) == int(value[12])  # noqa: PLR2004
 
 
 def yugoslav(value: str) -> bool:
     """JMBG and EMSO: Serbia, Slovenia, Bosnia, North Macedonia, Montenegro."""
-    check = -weighted(value, (7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11
-    return date(value[2:4], value[:2]) and check % 10 == int(value[12])
+    if not date(value[2:4], value[:2]):
+        return False
+    return -weighted(value, (7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11 % 10 == int(value[12])
 
 
 def baltic(value: str) -> bool:
@@ -170,8 +176,9 @@ def latvian(value: str) -> bool:
 
 def austrian(value: str) -> bool:
     """Austria, social insurance."""
-    check = weighted(value, (3, 7, 9, 0, 5, 8, 4, 2, 1, 6)) % 11
-    return value[0] != "0" and check == int(value[3]) and 1 <= int(value[6:8]) <= 15  # noqa: PLR2004 - months to 15
+    if value[0] == "0" or not 1 <= int(value[6:8]) <= 15:  # noqa: PLR2004 - months to 15
+        return False
+    return weighted(value, (3, 7, 9, 0, 5, 8, 4, 2, 1, 6)) % 11 == int(value[3])
 
 
 def south_african(value: str) -> bool:
@@ -186,8 +193,9 @@ def danish(value: str) -> bool:
 
 def icelandic(value: str) -> bool:
     """Iceland."""
-    check = -weighted(value, (3, 2, 7, 6, 5, 4, 3, 2)) % 11
-    return date(value[2:4], value[:2]) and value[9] in "890" and check == int(value[8])
+    if value[9] not in "890" or not date(value[2:4], value[:2]):
+        return False
+    return -weighted(value, (3, 2, 7, 6, 5, 4, 3, 2)) % 11 == int(value[8])
 
 
 def portuguese(value: str) -> bool:

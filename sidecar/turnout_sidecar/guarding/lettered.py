@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import re2
 
-from turnout_sidecar.guarding.accounts import iban_at
 from turnout_sidecar.guarding.findings import Claim
+from turnout_sidecar.guarding.ibans import iban_at
+from turnout_sidecar.guarding.id_claims import identity_claim
 from turnout_sidecar.guarding.identities import BY_SHAPE, Identity
-from turnout_sidecar.guarding.numbers import identity_claim
 from turnout_sidecar.guarding.page import LATIN, Page
 from turnout_sidecar.guarding.words import Words
 
@@ -43,6 +43,8 @@ _FOREIGN_DOCUMENTS = Words(
     "",
     r"паспорт|护照|護照|パスポート|여권|διαβατ|ταυτότητας|جواز|דרכון|在留カード|運転免許|驾驶证",
 )
+# each of these words has one of these letters in each of its forms: single letters are found in no time, words are not
+_TELLING = "пП照ポ권βΒόΌجכ留免驶"
 _NUMBER = re.compile(
     r"(?:[ \t]*(?:no|nr|number|nummer|num|número|numero|numéro|n°|nº|№|id|code|is|ist|est|es|è|je|lautet|:|=|-"
     r"|#|\(|号码?|番号|は|\uff1a)"
@@ -68,7 +70,7 @@ def lettered(page: Page) -> Iterator[Claim]:
         if claim:
             taken = claim.end
             yield claim
-    if page.foreign:
+    if page.foreign and any(map(page.text.__contains__, _TELLING)):
         for end in _FOREIGN_DOCUMENTS.ends(page.text):
             claim = document(page, end)
             if claim:
@@ -90,4 +92,4 @@ def _identity(page: Page, at: int) -> Claim | None:
     found = _SHAPED.match(page.shape, at)
     if found is None or not page.alone(at, found.end()):
         return None
-    return identity_claim(page, at, found.end(), _BY_SHAPE[found[0]])
+    return identity_claim(_BY_SHAPE[found[0]], page, at, found.end())

@@ -1,34 +1,47 @@
 """Numbers with a meaning: cards, phones, national ids and IPv4 addresses, found in runs of digits.
 
-What a run of digits could be depends on its shape alone: the shape of a run, with what touches it, is asked once for its
-candidates and the answer kept, since the same few shapes (a date, a card, a price) make up most texts. Only check digits,
-issuers and words around are left for each number itself.
+What a run of digits could be depends on its shape alone: a run's shape, with what touches it, is asked once for the places where
+numbers could begin, each of these once for what could begin there, and the answers kept, since the same few shapes (a date, a
+card, a price) make up most texts. Only check digits, issuers and words around are left for each number itself.
 
 Rules: linear: a long run is cut into windows, a candidate is a bounded stretch, the plans kept are bounded in number and size
-and hold shapes, never digits; candidates are tried in order, the most specific first, and what one takes is passed over; a card
-needs its issuer's range, its length and its Luhn digit.
+and hold shapes, never digits; candidates are tried in order, the most specific first, and what one takes is passed over, as are
+accounts that are known already; a card needs its issuer's range, its length and its Luhn digit.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
-from turnout_sidecar.guarding.checksums import luhn
+from turnout_sidecar.guarding.checksums import luhn_raw
 from turnout_sidecar.guarding.findings import Claim
-from turnout_sidecar.guarding.identities import ANY_ID, BY_SHAPE, HINTS, SSN, Identity
+from turnout_sidecar.guarding.id_claims import number_check
+from turnout_sidecar.guarding.identities import BY_SHAPE, HINTS
+from turnout_sidecar.guarding.number_shapes import usual
 from turnout_sidecar.guarding.page import Page, alone
 from turnout_sidecar.guarding.phones import (
-    SAID,
-    begins_with_zero,
+    ANY,
+    Check,
     loose_phones,
-    phone_after_word,
-    sure_phone,
+    mid_word,
     sure_phones,
 )
 from turnout_sidecar.guarding.words import Words
 
-_RUN = re.compile(rb"[0+(](?<![0a]0)[0 .()\-/\n+\t_]{4,}0(?:[a_:\-./(][a0_)]{0,5})?")
+# what may stand in a run is one letter, so that six of them in a row are found at once
+_IN_RUN = bytes(120 if code in b"0 .()-/\n+\t_" else 32 for code in range(256))
+_SIX = b"xxxxxx"
+# what cannot begin a run is passed over; a run begins with a digit or a sign before one and ends with a digit; what touches it
+_RUN = re.compile(rb"(?:[ .)\-/\n\t_]+|(?<=[0a])0+)*+([0+(][0 .()\-/\n+\t_]{4,}0)(?:[a_:\-./(][a0_)]{0,5})?")
+_HARMLESS = frozenset(b":-./(")  # alone behind a number, these make it no part of anything
+_RANK = 4
+_BEFORE_PARTS = frozenset((b"0-", b"0."))  # what stands behind these is a part of something longer
+# the plans of runs that nothing touches before them, by their shape: a look-up here costs a third of one in a bounded cache
+_KNOWN: "dict[bytes, tuple[Start, ...]]" = {}
+_MOST_KNOWN = 4096
+_HETU = b"a000a"  # the one id of which a letter is within
+_GO_ON = frozenset((b"0", b"a"))
+_AROUND = frozenset(b" \n\t\"'()")
 _STARTS = re.compile(rb"(?<![0a])(?:[+(]+0|00|0[ .\-/]0?[0(]|0\.0{1,3}\.0)")
 _SEPARATOR = rb"[ .\-/_\t]{0,2}\n?"
 _CARDS = (
@@ -37,8 +50,8 @@ _CARDS = (
     re.compile(rb"0000(?:" + _SEPARATOR + rb"0000){3}" + _SEPARATOR + rb"000(?![0a])"),
     re.compile(rb"0{12,19}(?![0a])"),
     re.compile(rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0(?![0a])"),
-    re.compile(rb"0(?:[ .\-]0){12,18}(?![0a])"),
 )
+_CARDS_SPLIT = (re.compile(rb"0(?:[ .\-]0){12,18}(?![0a])"),)
 _CARD_WORDS = Words(
     r"card|credit|debit|visa|maestro|amex|karte|carte|tarjeta|carta|kort\b|cart(?:ã|a)o|kaart|karta|kart\b|kredit",
     r"карт|カード|卡|카드|κάρτ|بطاقة|כרטיס",
@@ -48,163 +61,267 @@ _OCTETS = re.compile(
     r"(?!0\.|127\.|255\.)(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}"
 )
 _VERSIONS = ("version", "release", "firmware", "build", "rev", "section", "chapter", "§")
-_NUMERIC = sorted((known for known in BY_SHAPE if known[0] == "0"), key=len, reverse=True)
-_SHAPED = re.compile(b"(?:" + b"|".join(re.escape(known.encode()) for known in _NUMERIC) + b")(?![0a])")
-_BY_SHAPE = {shape.encode(): rules for shape, rules in BY_SHAPE.items()}
-# the rules of a shape that need no word, by the identity of the tuple of all
-_SURE = {id(rules): tuple(rule for rule in rules if rule.sure) for rules in BY_SHAPE.values()}
-_TOUCHES = frozenset(bytes((code,)) for code in b".-+/$_0a")
+_TOUCHES = frozenset(b".-+/$_0a")
+_TOUCHING = frozenset(bytes((code,)) for code in _TOUCHES)
 _DIGIT = ord("0")
 _WINDOW, _BEHIND = 48, 40
 _PATIENCE = 512  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
-_FEWEST, _GROUPS = 4, 2
-_AMEX, _DINERS, _JCB_OLD = ("34", "37"), ("30", "36", "38", "39"), ("1800", "2131")
+_FEWEST, _FEW, _FEWEST_OF_CARD, _GROUPS, _DOTS = 4, 6, 12, 2, 3
+_GROUP_ENDS = re.compile(rb"[0a)](?![0a])")
 _SIXTEEN = re.compile(
-    r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720|20[0-4])|3(?:52[89]|5[3-8])|6(?:011|4[4-9]|5|2|0|3|7)|81|9792"
-    r"|50|5[678]"
+    rb"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720|20[0-4])|3(?:52[89]|5[3-8])|6(?:011|4[4-9]|5|2|0|3|7)|81|9792"
+    rb"|50|5[678]"
 )
-_BRACKETS = (" (", "(")
-_OWN, _CALL = 48, 40
-_ENDURANCE = 1024  # numbers in a row that are no ids: no text has so many and one more that only its words tell
-_CLOSE, _NUMBER = 16, 5  # so near a word belongs to the number; so many digits between have taken it already
-_DIGITS = re.compile(r"\d")
-_AFTER = re.compile(r" ?\(([^\W\d][\w .\-]{1,24})\)")
-_FEW = 3  # so many rules cost less than the look for words that could mean one of them
-_SPACES = str.maketrans(dict.fromkeys("\"'_([{=/-<>", " "))
-_NOT_ID = frozenset(
-    [
-        "ticket",
-        "order",
-        "invoice",
-        "policy",
-        "isbn",
-        "issn",
-        "phone",
-        "tel",
-        "mobile",
-        "cell",
-        "fax",
-        "account",
-        "transaction",
-        "batch",
-        "sku",
-        "tracking",
-        "booking",
-        "serial",
-        "model",
-        "ord",
-        "timestamp",
-        "epoch",
-        "amount",
-        "total",
-        "price",
-        "qty",
-        "port",
-        "line",
-        "page",
-        "row",
-        "step",
-        "seed",
-        "width",
-        "height",
-        "size",
-        "bytes",
-        "offset",
-        "ts",
-        "ms",
-        "tickets",
-        "orders",
-    ]
-)
+_VISA = ord("4")
+# how cards of other lengths begin: Maestro, Visa, Diners, American Express and the old JCB; none of 17 or 18
+_BEGUN_BY: dict[int, tuple[bytes, ...]] = {
+    12: (b"",),
+    13: (b"4",),
+    14: (b"30", b"36", b"38", b"39"),
+    15: (b"34", b"37", b"1800", b"2131"),
+    17: (),
+    18: (),
+    19: (b"4", b"6"),
+}
 _NOT_DIGITS = b" .()-/\n+\t_"
-_CARD, _ID, _IPV4_ADDRESS, _SURE_PHONE, _LOOSE_PHONE, _ZERO_PHONE = range(6)
 
 
-class Candidate(NamedTuple):
-    """What a stretch of a shape could be, as an offset from where the shape begins."""
-
-    start: int
-    end: int
-    kind: int
-    rules: tuple[Identity, ...]
-    rule: str
+# where it ends, as an offset from where the shape begins; what it must begin with; what looks at the number
+Candidate = tuple[int, bytes, Check]
 
 
-def numbers(page: Page) -> Iterator[Claim]:
-    """Cards, national ids that begin with a digit, phones and IPv4 addresses."""
+class Start:
+    """A place in a shape where numbers could begin.
+
+    What could begin there is told when it is asked for: mostly the first number of a run is the whole of it, and a run of a new
+    shape is to cost little.
+    """
+
+    __slots__ = ("_shape", "_whole", "at", "candidates")
+
+    def __init__(self, shape: bytes, at: int, *, whole: bool) -> None:
+        self.at = at
+        self.candidates: tuple[Candidate, ...] | None = None
+        self._shape = shape
+        self._whole = whole
+
+    def told(self) -> tuple[Candidate, ...]:
+        """What could begin here, in the order to be tried."""
+        shape, at = self._shape, self.at
+        found = _of_digits(shape, at, whole=self._whole) if shape[at] == _DIGIT else []
+        if not mid_word(shape, at):
+            found += sure_phones(shape, at, whole=self._whole)
+            found += loose_phones(shape, at, whole=self._whole)
+        self.candidates = tuple(found)
+        return self.candidates
+
+
+def numbers(page: Page, accounts: Sequence[Claim] = ()) -> Iterator[Claim]:
+    """Cards, national ids that begin with a digit, phones and IPv4 addresses.
+
+    Whatever the blocks of an account look like, the account outranks them: those that are known already are passed over.
+    """
     shape = page.shape
     raw = page.raw
-    for run in _RUN.finditer(shape):
-        begin, end = run.span()
-        taken = begin
-        idle = 0
-        while begin < end:
-            plan = _plan if idle < _PATIENCE else _table
+    for begin, last, end in _runs(shape, _outranking(shape, accounts) if accounts else ()):
+        if end - begin > _WINDOW:
+            yield from _long(page, begin, end)
+            continue
+        if begin and shape[begin - 1] in _TOUCHES:
             # what touches a number matters only if it could be a part of it
-            lead = begin if shape[begin - 1 : begin] not in _TOUCHES else max(0, begin - 2)
-            stop = end if end - begin <= _WINDOW else begin + _WINDOW + _BEHIND
-            for offset, last, kind, rules, rule in plan(shape[lead:stop], begin - lead):
-                start = lead + offset
-                if start < taken or (kind == _ZERO_PHONE and raw[start] != _DIGIT):
+            lead = max(0, begin - 2)
+            plan = _plan(shape[lead:last], begin - lead)
+        else:
+            lead = begin
+            known = _KNOWN.get(shape[begin:last])
+            plan = _learnt(shape[begin:last]) if known is None else known
+        taken = begin
+        for begun in plan:
+            start = lead + begun.at
+            if start < taken:
+                continue
+            for stop, first, check in begun.told() if begun.candidates is None else begun.candidates:
+                if raw[start] in first:
+                    claim = check(page, start, lead + stop)
+                    if claim is not None:
+                        taken = claim[2]
+                        yield claim
+                        break
+
+
+def _runs(shape: bytes, passed: Sequence[Claim]) -> Iterator[tuple[int, int, int]]:
+    """Where runs begin, where they end with what matters of what touches them, and where with all that touches them.
+
+    Runs that lie in one of the claims to be passed over are left out.
+    """
+    # a translation and searches for fixed bytes cost a tenth of what a look at each character does
+    flat = shape.translate(_IN_RUN)
+    find = flat.find
+    match = _RUN.match
+    at = find(_SIX)
+    while at >= 0:
+        found = match(shape, at)
+        if found is None:
+            # white space or a ruler, of which there may be many, or digits of a word
+            at = _next_six(shape, flat, at) if shape[at] != _DIGIT else find(_SIX, find(b" ", at))
+            continue
+        (_, end), (begin, last) = found.regs
+        at = find(_SIX, end)
+        if passed:
+            while passed and passed[0].end <= begin:
+                passed = passed[1:]
+            if passed and passed[0].start <= begin and last <= passed[0].end:
+                continue
+        yield begin, last if end == last + 1 and shape[last] in _HARMLESS else end, end
+
+
+def _next_six(shape: bytes, flat: bytes, at: int) -> int:
+    """Where the stretch is that has the next digit behind the stretch here; -1 if there is none."""
+    stop = flat.find(b" ", at)
+    digit = shape.find(b"0", stop) if stop >= 0 else -1
+    return flat.find(_SIX, flat.rfind(b" ", stop, digit)) if digit >= 0 else -1
+
+
+def _outranking(shape: bytes, accounts: Sequence[Claim]) -> Sequence[Claim]:
+    """Those of the accounts that outrank whatever is found in them."""
+    return [claim for claim in accounts if claim.rank < _RANK and _apart(shape, claim.start, claim.end)]
+
+
+def _apart(shape: bytes, start: int, end: int) -> bool:
+    """Whether an account touches no other sign: where it does, a longer find could outrank the account itself."""
+    if start and shape[start - 1] not in _AROUND:
+        return False
+    after = shape[end : end + 2]
+    return not after or after[0] in _AROUND or (after[0] in b".,;:" and (len(after) == 1 or after[1] in _AROUND))
+
+
+def _long(page: Page, begin: int, end: int) -> Iterator[Claim]:
+    """The same for a long run, which is cut into windows."""
+    shape = page.shape
+    raw = page.raw
+    taken = begin
+    idle = 0
+    while begin < end:
+        plan = _window if idle < _PATIENCE else _table
+        lead = begin if shape[begin - 1 : begin] not in _TOUCHING else max(0, begin - 2)
+        stop = end if end - begin <= _WINDOW else begin + _WINDOW + _BEHIND
+        for begun in plan(shape[lead:stop], begin - lead):
+            start = lead + begun.at
+            if start < taken:
+                continue
+            for last, first, check in begun.told() if begun.candidates is None else begun.candidates:
+                if raw[start] not in first:
                     continue
                 idle += 1
-                claim = _CHECKS[kind](page, start, lead + last, rules, rule)
+                claim = check(page, start, lead + last)
                 if claim is not None:
                     taken, idle = claim.end, 0
                     yield claim
-            begin = end if stop == end else begin + _WINDOW
+                    break
+        begin = end if stop == end else begin + _WINDOW
 
 
 @lru_cache(maxsize=4096)
-def _table(shape: bytes, lead: int) -> tuple[Candidate, ...]:
+def _table(shape: bytes, lead: int) -> tuple[Start, ...]:
     """The cards alone that begin in a run of this shape: what is left to look for in a table of numbers."""
-    return tuple(
-        Candidate(found.start(), found.end(), _CARD, (), "card")
-        for found in _CARDS[0].finditer(shape, lead)
-        if found.start() < lead + _WINDOW and alone(shape, *found.span())
-    )
+    starts = []
+    for found in _CARDS[0].finditer(shape, lead):
+        if found.start() < lead + _WINDOW and alone(shape, *found.span()):
+            begun = Start(shape, found.start(), whole=False)
+            begun.candidates = ((found.end(), ANY, _card_of_16),)
+            starts.append(begun)
+    return tuple(starts)
 
 
-@lru_cache(maxsize=4096)
-def _plan(shape: bytes, lead: int) -> tuple[Candidate, ...]:
-    """What begins in a run of this shape, behind so many characters of lead, in the order to be tried."""
+def _learnt(shape: bytes) -> tuple[Start, ...]:
+    """The plan of a run that nothing touches before it, of a shape that is seen for the first time."""
+    if len(_KNOWN) >= _MOST_KNOWN:
+        _KNOWN.clear()
+    alike = _alike(shape)
+    plan = _KNOWN.get(alike)
+    if plan is None:
+        plan = _KNOWN[alike] = _planned(alike, 0)
+    _KNOWN[shape] = plan
+    return plan
+
+
+@lru_cache(maxsize=1024)
+def _plan(shape: bytes, lead: int) -> tuple[Start, ...]:
+    """The plan of a run behind so many characters that touch it."""
+    return _planned(shape, lead)
+
+
+def _planned(shape: bytes, lead: int) -> tuple[Start, ...]:
+    """Where numbers could begin in a run of this shape, behind so many characters of lead."""
+    digits = shape.count(b"0", lead)
+    if digits < _FEWEST or (digits < _FEW and b"." not in shape):
+        return ()
+    return tuple(Start(shape, at, whole=True) for at in _starts(shape, lead))
+
+
+def _alike(shape: bytes) -> bytes:
+    """The shape that stands for this one: of the letters and digits behind a run, as in a digest, only the first few matter."""
+    letter = shape.find(b"a")
+    if letter <= 0 or shape[letter - 1] != _DIGIT or shape.startswith(_HETU, letter):
+        return shape
+    if shape.startswith(b"aa", letter):
+        return shape[: letter + 2] + (
+            b"a" if shape[letter + 2 : letter + 3] in _GO_ON else shape[letter + 2 : letter + 3]
+        )
+    return shape[: letter + 2]
+
+
+@lru_cache(maxsize=1024)
+def _window(shape: bytes, lead: int) -> tuple[Start, ...]:
+    """The same for a window of a longer run, where more may follow."""
     if shape.count(b"0", lead) < _FEWEST:
         return ()
-    found: list[Candidate] = []
+    return tuple(Start(shape, at, whole=False) for at in _starts(shape, lead))
+
+
+def _starts(shape: bytes, lead: int) -> Iterator[int]:
     last = min(len(shape), lead + _WINDOW)
     begun = _STARTS.search(shape, lead)
     while begun and begun.start() < last:
         at = begun.start()
-        found += _candidates(shape, at)
-        at = begun.end()
-        if shape[begun.start()] != _DIGIT:
+        if shape[at - 2 : at] not in _BEFORE_PARTS:
+            yield at
+        if shape[at] != _DIGIT:
             # the digits behind a bracket are looked at for themselves too
-            at = shape.index(b"0", begun.start())
+            at = shape.index(b"0", at)
             begun = _STARTS.match(shape, at)
             if begun:
                 continue
+        else:
+            at = begun.end()
         while at < len(shape) and shape[at] == _DIGIT:
             at += 1
         begun = _STARTS.search(shape, at)
-    return tuple(found)
 
 
-def _candidates(shape: bytes, at: int) -> Iterator[Candidate]:
-    if shape[at] == _DIGIT:
+def _of_digits(shape: bytes, at: int, *, whole: bool) -> list[Candidate]:
+    """The cards, ids and addresses that begin here."""
+    candidates: list[Candidate] = []
+    digits = shape.count(b"0", at)
+    # the patterns are asked only where they can match, for a new shape is to cost little
+    if digits >= _FEWEST_OF_CARD:
         seen = set()
-        for pattern in _CARDS:
+        for pattern in _CARDS if shape.startswith(b"0000", at) else _CARDS_SPLIT:
             found = pattern.match(shape, at)
             if found and found.end() not in seen and _card_stands(shape, at, found.end()):
                 seen.add(found.end())
-                yield Candidate(at, found.end(), _CARD, (), "card")
-        yield from _identities(shape, at)
+                length = found[0].count(b"0")
+                candidates.append((found.end(), _ISSUERS[length] if whole else ANY, _CARD_CHECKS[length]))
+    if digits >= _FEWEST_OF_ID:
+        for end in [group.end() for group in _GROUP_ENDS.finditer(shape, at, at + _LONGEST_ID + 1)][::-1]:
+            check = _ID_CHECKS.get(shape[at:end])
+            if check is not None and alone(shape, at, end) and not _in_series(shape, at, end):
+                candidates.append((end, ANY, check))
+    if shape.count(b".", at) >= _DOTS:
         found = _IPV4.match(shape, at)
         if found and _address_stands(shape, at):
-            yield Candidate(at, found.end(), _IPV4_ADDRESS, (), "ipv4")
-    for rule, end in sure_phones(shape, at):
-        yield Candidate(at, end, _ZERO_PHONE if begins_with_zero(rule, shape[at:end]) else _SURE_PHONE, (), rule)
-    for end in loose_phones(shape, at):
-        yield Candidate(at, end, _LOOSE_PHONE, (), "phone-after-word")
+            candidates.append((found.end(), ANY, _address))
+    return candidates
 
 
 def _card_stands(shape: bytes, at: int, end: int) -> bool:
@@ -221,108 +338,36 @@ def _in_series(shape: bytes, at: int, end: int) -> bool:
     return shape[at - 2 : at] == b"0 " or shape[end : end + 2] == b" 0"
 
 
-def _identities(shape: bytes, at: int) -> Iterator[Candidate]:
-    found = _SHAPED.match(shape, at)
-    while found:
-        end = found.end()
-        if alone(shape, at, end) and not _in_series(shape, at, end):
-            yield Candidate(at, end, _ID, _BY_SHAPE[found[0]], "id")
-        end -= 1
-        while end > at and shape[end] in b"0a":
-            end -= 1
-        found = _SHAPED.match(shape, at, end) if end > at else None
-
-
-def _card(page: Page, start: int, end: int, _rules: tuple[Identity, ...], _rule: str) -> Claim | None:
-    digits = page.raw[start:end].translate(None, _NOT_DIGITS).decode()
-    good = luhn(digits) and _issued(page, digits, start)
-    return Claim(4, start, end, "CreditCard", "card") if good else None
-
-
-def _issued(page: Page, digits: str, at: int) -> bool:
-    length = len(digits)
-    if length == 16:  # noqa: PLR2004 - most cards
-        return _SIXTEEN.match(digits) is not None and len(set(digits)) > 1
-    if length == 15:  # noqa: PLR2004 - American Express
-        return digits.startswith(_AMEX + _JCB_OLD)
-    if length == 14:  # noqa: PLR2004 - Diners
-        return digits.startswith(_DINERS)
-    if length in {13, 19}:
-        if length == 13 and page.unspent(HINTS, at):  # noqa: PLR2004
-            return False
-        return digits[0] == "4" or (length == 19 and digits[0] == "6")  # noqa: PLR2004
-    return length == 12 and page.near(_CARD_WORDS, at)  # noqa: PLR2004  # noqa: PLR2004
-
-
-def identity_claim(page: Page, start: int, end: int, rules: tuple[Identity, ...], _rule: str = "id") -> Claim | None:
-    """A national id of exactly this stretch, whose shape these rules use."""
-    raw = page.raw[start:end].translate(None, _NOT_DIGITS)
-    upper = True
-    if not raw.isdigit():
-        if not raw.isalnum() or not raw.isascii():
-            return None
-        upper = raw == raw.upper()
-        raw = raw.upper()
-    value = raw.decode()
-    if len(rules) > _FEW:
-        page.vain += 1
-        if page.vain > _ENDURANCE or not _hinted(page, start, end):
-            rules = _SURE.get(id(rules), ()) if upper else ()
-    said: tuple[str, bool] | None = None
-    for identity in rules:
-        if not identity.check(value):
-            continue
-        if identity.sure and upper:
-            if value.isdecimal() and identity is not SSN and _said_otherwise(page, start):
-                continue
-        else:
-            said = said or _said(page, start, end)
-            if not (said[1] and not identity.weak) and not _speaks(said[0], identity):
-                continue
-        page.vain = 0
-        return Claim(4, start, end, "NationalId", identity.rule)
+def _card_of_16(page: Page, start: int, end: int) -> Claim | None:
+    digits = page.raw[start:end]
+    if end - start > 16:  # noqa: PLR2004 - it has separators
+        digits = digits.translate(None, _NOT_DIGITS)
+    if luhn_raw(digits):
+        first = digits[0]
+        # most are Visa's
+        issued = first == _VISA or _SIXTEEN.match(digits) is not None
+        if issued and digits.count(first) < len(digits):
+            return Claim(_RANK, start, end, "CreditCard", "card")
     return None
 
 
-def _said_otherwise(page: Page, start: int) -> bool:
-    """Whether the words before a number of digits alone say that it is another thing: an order, a phone."""
-    return page.last_word(start) in _NOT_ID or page.unspent(SAID, start, _CALL)
+def _card(page: Page, start: int, end: int) -> Claim | None:
+    digits = page.raw[start:end].translate(None, _NOT_DIGITS)
+    if digits.startswith(_BEGUN_BY[len(digits)]) and luhn_raw(digits):
+        if len(digits) == 13 and page.unspent(HINTS, start):  # noqa: PLR2004 - an id
+            return None
+        if len(digits) > 12 or page.near(_CARD_WORDS, start):  # noqa: PLR2004 - Maestro
+            return Claim(_RANK, start, end, "CreditCard", "card")
+    return None
 
 
-def _hinted(page: Page, start: int, end: int) -> bool:
-    """Whether anything around could give a number the meaning of an id."""
-    if page.text.startswith(_BRACKETS, end):
-        return True
-    return page.last_word(start) not in _NOT_ID and page.near(HINTS, start)
-
-
-def _said(page: Page, start: int, end: int) -> tuple[str, bool]:
-    """The words before a number, none if they say that it is none of a person, and whether they speak of any id."""
-    before = page.before(start).translate(_SPACES)
-    following = _AFTER.match(page.text, end)
-    named = f" {following[1].lower()} " if following else ""
-    if page.last_word(start) in _NOT_ID:
-        return named, False
-    return before + named, page.unspent(ANY_ID, start)
-
-
-def _speaks(before: str, identity: Identity) -> bool:
-    """Whether the words speak of such a number."""
-    near = before[-_OWN:] if identity.weak else before
-    for word in identity.words:
-        at = near.rfind(word)
-        if at >= 0 and (len(near) - at < _CLOSE or len(_DIGITS.findall(near, at)) < _NUMBER):
-            return True
-    return False
-
-
-def _address(page: Page, at: int, end: int, _rules: tuple[Identity, ...], _rule: str) -> Claim | None:
+def _address(page: Page, at: int, end: int) -> Claim | None:
     if _OCTETS.fullmatch(page.text, at, end) is None:
         return None
     before = page.text[max(0, at - 12) : at].rstrip(" :=\n").lower()
     if before.endswith(_VERSIONS) or (before.endswith("v") and not before[-2:-1].isalpha()):
         return None
-    return Claim(4, at, end, "IPAddress", "ipv4")
+    return Claim(_RANK, at, end, "IPAddress", "ipv4")
 
 
 def _address_stands(shape: bytes, at: int) -> bool:
@@ -330,12 +375,21 @@ def _address_stands(shape: bytes, at: int) -> bool:
     return before not in {b"0", b"a", b"_"} and shape[at - 2 : at] not in {b"0.", b"a.", b"0-"}
 
 
-def _sure(page: Page, start: int, end: int, _rules: tuple[Identity, ...], rule: str) -> Claim | None:
-    return sure_phone(page, rule, start, end)
+_ISSUERS = {length: b"".join(first[:1] or ANY for first in begun) for length, begun in _BEGUN_BY.items()}
+_ISSUERS[16] = b"2345689"
+_CARD_CHECKS: dict[int, Check] = {length: _card_of_16 if length == 16 else _card for length in _ISSUERS}  # noqa: PLR2004
+_ID_CHECKS: dict[bytes, Check] = {
+    shape.encode(): number_check(shape, rules) for shape, rules in BY_SHAPE.items() if shape[0] == "0"
+}
+_LONGEST_ID = max(map(len, _ID_CHECKS))
+_FEWEST_OF_ID = min(shape.count(b"0") for shape in _ID_CHECKS)
 
 
-def _loose(page: Page, start: int, end: int, _rules: tuple[Identity, ...], _rule: str) -> Claim | None:
-    return phone_after_word(page, start, end)
+def _prepare() -> None:
+    """The plans of the usual shapes are made beforehand."""
+    for shape in (*usual(), *_ID_CHECKS):
+        for begun in _learnt(shape)[:1]:  # a run's first number is mostly the whole of it
+            begun.told()
 
 
-_CHECKS = (_card, identity_claim, _address, _sure, _loose, _sure)
+_prepare()

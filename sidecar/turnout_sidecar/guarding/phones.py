@@ -4,17 +4,21 @@ With a country code, in the North American form, with an area code in brackets o
 number speaks for itself. Any other run of digits is a phone number only behind a word that says so (call, mobile, Telefon ...).
 
 Rules: seven to fifteen digits (E.164), six behind a word; dates, times, versions, amounts and ISBNs are none. What depends on the
-shape alone is told of the shape (`sure_phones`, `loose_phones`), the rest of the number.
+shape alone is told of the shape (`sure_phones`, `loose_phones`), the rest by what these name to look at the number.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import phonenumbers
 
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.page import Page
 from turnout_sidecar.guarding.words import Words
+
+ANY = b"0123456789+("  # whatever numbers begin with
+Check = Callable[[Page, int, int], Claim | None]  # what looks at one number of a known shape
 
 _SURE = (
     ("phone-international", re.compile(rb"\+0(?:[ .\-/]?[ (]?\(?0\)?){6,14}(?!0)")),
@@ -28,9 +32,21 @@ _SURE = (
     ("phone-trunk", re.compile(rb"0{3,5}[ /]0{5,8}(?!0)")),
     ("phone-mobile", re.compile(rb"(?:000[ \-]0000[ \-]0000|00 00000-0000)(?!0)")),
 )
-_BEGUN = {
-    sign: tuple(_SURE[index] for index in indices)
-    for sign, indices in ((43, (0,)), (40, (7, 2, 4)), (48, (6, 1, 2, 3, 5, 8, 9)))
+# which of them can match where a number begins with a sign, or with a group of so many digits
+_BEGUN = {ord(sign): tuple(_SURE[index] for index in indices) for sign, indices in (("+", (0,)), ("(", (7, 2, 4)))}
+_MANY = 8
+_BEGUN_BY_ZEROS = {
+    zeros: tuple(_SURE[index] for index in indices)
+    for zeros, indices in (
+        (1, (2,)),
+        (2, (1, 5, 9)),
+        (3, (6, 1, 2, 3, 5, 8, 9)),
+        (4, (6, 5, 8)),
+        (5, (6, 5, 8)),
+        (6, (6,)),
+        (7, (6,)),
+        (_MANY, (6,)),
+    )
 }
 _LOOSE = re.compile(rb"\+?(?:\(0{1,5}+\)[ .\-/]?)?0{1,12}+(?:[ .\-/]{1,2}+0{1,8}+){0,5}+(?!0)")
 SAID = Words(
@@ -110,50 +126,85 @@ _NOT_LOOSE = re.compile(r"(?!0\d)\d{1,6}\.\d{5,}|10\.\d{4,9}/|97[89][- ]?\d")
 _CHECKED = frozenset(("phone-national", "phone-00"))
 _ZERO = ord("0")
 _AMOUNT = re.compile(r" \d{3}[.]\d\d\Z")
+_AMOUNT_SHAPE = re.compile(rb" 000[.]00\Z")
 _CALLED = re.compile(
     r" (?:called|rang|texted|phoned|is calling|keeps calling|hat angerufen|rief|llamó|ha chiamato|a appelé|ligou)\b"
 )
 _MONEY = ("$", "€", "£")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
+_DATE_SHAPE = re.compile(rb"0000[-./ ]00[-./ ]00|00?[-./ ]00?[-./ ]0000")
+_GOES_ON = frozenset((b"a", b"0", b"_"))
+_PARTS = frozenset((b"-0", b"-a", b".0", b"/0", b":0"))  # what stands before these is a part of something longer
 _FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
 _NEAR = 40
+_NORTH_AMERICAN_DIGITS = (10, 11)
 _NORTH_AMERICAN_SHAPE = re.compile(rb"(?:0[ .\-])?(?:\(000\)|000)[ .\-/]?000[ .\-]0000")
 _NORTH_AMERICAN = re.compile(r"(?:\(\d{3}\)|\d{3})[ .\-/]?\d{3}[ .\-]\d{4}")
 
 
-def sure_phones(shape: bytes, at: int) -> Iterator[tuple[str, int]]:
-    """By what rule a shape that begins here could be a phone number that speaks for itself, and where it would end."""
-    if _mid_word(shape, at):
-        return
-    for rule, pattern in _BEGUN[shape[at]]:
+def sure_phones(shape: bytes, at: int, *, whole: bool) -> Iterator[tuple[int, bytes, Check]]:
+    """Where phone numbers that begin here and speak for themselves could end, what they begin with, and what looks.
+
+    A shape is whole if it has all that touches its numbers: then those are left out that are none whatever their digits.
+    """
+    begun = _BEGUN.get(shape[at])
+    if begun is None:
+        zeros = at + 1
+        while shape.startswith(b"0", zeros):
+            zeros += 1
+        begun = _BEGUN_BY_ZEROS[min(zeros - at, _MANY)]
+    for rule, pattern in begun:
         found = pattern.match(shape, at)
         if found:
             end = found.end()
-            yield rule, end
+            ends = [end]
             if shape[end : end + 1] == b"a":
                 # what is a number and a unit behind it ('35s') is no part of it
                 shorter = _LAST_GROUP.search(shape, at, end)
                 if shorter:
-                    yield rule, shorter.start()
+                    ends.append(shorter.start())
+            for end in ends:
+                check = _sure_check(rule, shape, at, end) if whole else _SURE_CHECKS[rule]
+                if check is not None:
+                    yield end, b"0" if _begins_with_zero(rule, shape[at:end]) else ANY, check
 
 
-def loose_phones(shape: bytes, at: int) -> Iterator[int]:
-    """Where a phone number would end that begins here and needs a word before it."""
-    if _mid_word(shape, at):
-        return
+def loose_phones(shape: bytes, at: int, *, whole: bool) -> Iterator[tuple[int, bytes, Check]]:
+    """The same for phone numbers that need a word before them, of which one at most begins here."""
     found = _LOOSE.match(shape, at)
-    if found and _FEWEST_SAID <= found[0].count(b"0") <= _MOST:
-        yield found.end()
+    if found and _FEWEST_SAID <= found[0].count(b"0") <= _MOST and not (whole and shape[found.end() :][:2] in _PARTS):
+        yield found.end(), ANY, _no_date if _DATE_SHAPE.match(shape, at) else phone_after_word
 
 
-def begins_with_zero(rule: str, shape: bytes) -> bool:
+def _sure_check(rule: str, shape: bytes, at: int, end: int) -> Check | None:
+    """What has to be looked at in a number of this shape; none if it is no phone whatever its digits are."""
+    digits = shape.count(b"0", at, end)
+    after = shape[end : end + 2]
+    if not _FEWEST <= digits <= _MOST + 2 or after in _PARTS or _AMOUNT_SHAPE.search(shape, at, end):
+        return None
+    if shape[at] != _ZERO and digits <= _MOST and after[:1] not in _GOES_ON:
+        return _SIGNED[rule]
+    return _SURE_CHECKS[rule]
+
+
+def _begins_with_zero(rule: str, shape: bytes) -> bool:
     """Whether numbers of this shape are only phones if they begin with a zero."""
     if rule in {"phone-00", "phone-trunk"}:
         return True
+    if shape.count(b"0") not in _NORTH_AMERICAN_DIGITS:
+        return rule == "phone-national" and not shape.startswith(b"(")
     return rule == "phone-national" and not shape.startswith(b"(") and _NORTH_AMERICAN_SHAPE.fullmatch(shape) is None
 
 
-def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
+def _signed_phone(rule: str, page: Page, at: int, end: int) -> Claim | None:
+    """The phone number in this stretch, whose shape says that it is one."""
+    raw = page.raw
+    if end < len(raw) and raw[end] in _MAY_EXTEND:
+        return _claim(page, at, end, rule)
+    return Claim(6, at, end, "Phone", rule)
+
+
+def _sure_phone(rule: str, page: Page, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if its digits can be one."""
     if not _plausible(page, rule, at, end) or (
         rule in _CHECKED and page.raw[at] == _ZERO and page.last_word(at, _NEAR) in _NOT_PHONE
@@ -165,26 +216,37 @@ def sure_phone(page: Page, rule: str, at: int, end: int) -> Claim | None:
 def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if a word before it says so."""
     text = page.text
-    if _goes_on(page, end) or _DATE.match(text, at) or _NOT_LOOSE.match(text, at):
-        return None
+    # mostly no word says so
     if not page.unspent(SAID, at, _NEAR) and not (text.startswith(" ", end) and _CALLED.match(text, end)):
+        return None
+    if _goes_on(page, end) or _DATE.match(text, at) or _NOT_LOOSE.match(text, at):
         return None
     if page.last_word(at, _NEAR) in _NOT_PHONE or page.text[max(0, at - 2) : at].rstrip().endswith(_MONEY):
         return None
     return _claim(page, at, end, "phone-after-word")
 
 
+def _no_date(page: Page, at: int, end: int) -> Claim | None:
+    """The same where a date has this shape."""
+    return None if _DATE.match(page.text, at) else phone_after_word(page, at, end)
+
+
 def _claim(page: Page, at: int, end: int, rule: str) -> Claim:
-    if _EXTENDS.match(page.raw, end):
+    raw = page.raw
+    if _EXTENDS.match(raw, end):
         extension = _EXT_WORD.match(page.text, end)
         end = extension.end() if extension else end
     return Claim(6, at, end, "Phone", rule)
 
 
+_MAY_EXTEND = frozenset(b", ;xXeEdDpP#")
 _EXTENDS = re.compile(rb"[, ;]{0,3}[xXeEdDpP#]")
+_SURE_CHECKS: dict[str, Check] = {rule: partial(_sure_phone, rule) for rule, _ in _SURE}
+_SIGNED: dict[str, Check] = {rule: partial(_signed_phone, rule) for rule in ("phone-international", "phone-national")}
 
 
-def _mid_word(shape: bytes, at: int) -> bool:
+def mid_word(shape: bytes, at: int) -> bool:
+    """Whether a place in a shape is in the middle of a word or of a number."""
     before = shape[at - 1 : at] if at else b""
     if before in {b"0", b"a", b"_"}:
         return True
@@ -193,9 +255,9 @@ def _mid_word(shape: bytes, at: int) -> bool:
 
 def _goes_on(page: Page, end: int) -> bool:
     after = page.shape[end : end + 2]
-    if after[:1] in {b"a", b"0", b"_"}:
+    if after[:1] in _GOES_ON:
         return _EXT_WORD.match(page.text, end) is None
-    return after in {b"-0", b"-a", b".0", b"/0", b":0"}
+    return after in _PARTS
 
 
 def _calling_code(digits: str) -> bool:
