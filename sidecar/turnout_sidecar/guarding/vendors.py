@@ -129,13 +129,14 @@ _RULES = _by_three(_load())
 _IN_PIECES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-"
 # a space for each character behind which a key may begin within a word
 _PIECES = bytes(code if code in _IN_PIECES else ord(" ") for code in range(256))
-_DOLLAR, _TILDE = b"$~"
+_DOLLAR, _TILDE, _COLON, _PLUS, _EQUALS = b"$~:+="
 _BEGUN = _begun_pieces()
 _MARKED = _marks()
 # what has neither of these letters, as most words have not, has but some of the marks
 _A, _Q = b"AQ"
-_OTHERS = tuple(marked for marked in _MARKED if "A" not in marked.mark and "Q" not in marked.mark)
+_SMALL = tuple(marked for marked in _MARKED if "A" not in marked.mark and "Q" not in marked.mark)
 _PLAIN = tuple(marked for marked in _MARKED if marked.mark.isalnum() and "=" not in marked.pattern.pattern)
+_FEW = tuple(marked for marked in _MARKED if marked in _SMALL or marked in _PLAIN)
 _SHORTEST_MARKED, _SHORTEST_PLAIN = _MARKED[0].shortest, _PLAIN[0].shortest
 
 
@@ -160,8 +161,17 @@ def keys(text: str, at: int, word: bytes, *, plain: bool) -> list[Claim]:
         if _DOLLAR in word or _TILDE in word:
             claims = _begun(text, at, flat)
     if length >= _SHORTEST_MARKED:
-        claims += _marked(text, at, at + length, _MARKED if _A in word or _Q in word else _OTHERS)
+        claims += _marked(text, at, at + length, _marks_of(word))
     return claims
+
+
+def _marks_of(word: bytes) -> tuple[Marked, ...]:
+    """The marks that a word of more than letters and digits may have: a number is looked for in bytes faster than text in text."""
+    if _A not in word and _Q not in word:
+        return _SMALL
+    if _TILDE in word or _COLON in word or _PLUS in word or _EQUALS in word:
+        return _MARKED
+    return _FEW
 
 
 def _begun(text: str, at: int, flat: bytes) -> list[Claim]:
