@@ -28,9 +28,14 @@ _SEPARATORS = str.maketrans("", "", " .-\n")
 _BASE58 = re.compile(r"[13LMDXA9t][1-9A-HJ-NP-Za-km-z]{25,35}")
 _TRON = re.compile(r"T[1-9A-HJ-NP-Za-km-z]{33}")
 _RIPPLE = re.compile(r"r[1-9A-HJ-NP-Za-km-z]{24,34}")
-_BECH32 = re.compile(r"(?:bc|tb|ltc|addr|cosmos|osmo|bnb|terra|inj|stake)1[02-9ac-hj-np-z]{11,100}", re.IGNORECASE)
+_BECH32_PREFIXES = ("bc1", "tb1", "ltc1", "addr1", "cosmos1", "osmo1", "bnb1", "terra1", "inj1", "stake1")
+_LONGEST_PREFIX = max(map(len, _BECH32_PREFIXES))
+_BECH32 = re.compile(rf"(?:{'|'.join(_BECH32_PREFIXES)})[02-9ac-hj-np-z]{{11,100}}", re.IGNORECASE)
+_FIRSTS = "13LMDXA9tT"
+_BASE58_LENGTHS = range(26, 37)
+_RIPPLE_LENGTHS = range(25, 36)
+_ETHEREUM_LENGTH = 42
 _ETHEREUM = re.compile(r"0x[0-9a-fA-F]{40}")
-_SHORTEST = 14
 _SOLANA_LENGTHS = range(32, 45)
 _MONERO_LENGTH = 95
 _MONERO = re.compile(r"[48][0-9AB][1-9A-HJ-NP-Za-km-z]{93}")
@@ -79,31 +84,37 @@ def _fresh(text: str, at: int) -> bool:
     )
 
 
-def wallet(page: Page, token: str, start: int) -> Claim | None:
-    """The wallet that one long word is."""
-    found = _is_wallet(token)
-    if not found and len(token) in _SOLANA_LENGTHS and not token.isalpha() and _SOLANA.fullmatch(token):
+def wallet(page: Page, token: str, start: int) -> tuple[bool, Claim | None]:
+    """Whether a long word of letters and digits has the form of most wallets, whatever its checksum, and the wallet that it is.
+
+    What has the form and is none is a wallet mistyped, and no key.
+    """
+    first, length = token[0], len(token)
+    like = False
+    if first in _FIRSTS:
+        if length in _BASE58_LENGTHS:
+            like = (_BASE58.fullmatch(token) or _TRON.fullmatch(token)) is not None
+        found = like and base58check(token)
+    else:
+        found = _is_wallet(token, first, length)
+    # a zero, which most digests have, is none of its letters
+    if (
+        not found
+        and length in _SOLANA_LENGTHS
+        and "0" not in token
+        and not token.isalpha()
+        and _SOLANA.fullmatch(token)
+    ):
         found = page.near(_SOLANA_WORDS, start)
-    if found:
-        return Claim(2, start, start + len(token), "CryptoWallet", "wallet")
-    return None
+    return like, Claim(2, start, start + length, "CryptoWallet", "wallet") if found else None
 
 
-def like_wallet(token: str) -> bool:
-    """Whether this has a wallet's form, whatever its checksum: then it is a wallet mistyped, and no key."""
-    return token[0] in "13LMDXA9tT" and (_BASE58.fullmatch(token) or _TRON.fullmatch(token)) is not None
-
-
-def _is_wallet(token: str) -> bool:
-    if len(token) < _SHORTEST:
-        return False
-    first = token[0]
+def _is_wallet(token: str, first: str, length: int) -> bool:
+    """Whether this is one of the wallets that are not told by their first letter and form."""
     if first == "0":
-        return _ETHEREUM.fullmatch(token) is not None
-    if first in "13LMDXA9tT":
-        return (_BASE58.fullmatch(token) or _TRON.fullmatch(token)) is not None and base58check(token)
+        return length == _ETHEREUM_LENGTH and _ETHEREUM.fullmatch(token) is not None
     if first == "r":
-        return _RIPPLE.fullmatch(token) is not None and base58check(token, ripple=True)
-    if "1" in token and _BECH32.fullmatch(token):
+        return length in _RIPPLE_LENGTHS and _RIPPLE.fullmatch(token) is not None and base58check(token, ripple=True)
+    if token[:_LONGEST_PREFIX].lower().startswith(_BECH32_PREFIXES) and _BECH32.fullmatch(token):
         return bech32(token)
-    return len(token) == _MONERO_LENGTH and first in "48" and _MONERO.fullmatch(token) is not None
+    return length == _MONERO_LENGTH and first in "48" and _MONERO.fullmatch(token) is not None

@@ -22,9 +22,11 @@ _BREAKS = re.compile(r"[ \t\r\n>]+")
 _URL_SAFE = str.maketrans("-_", "+/")
 _LONGEST = 65_536
 # what the first six bits of a printable character of ASCII can be
-_BEGINS = frozenset("IJKLMNOPQRSTUVWXYZabcdef")
-_BEGINS_HEX = frozenset("234567")
-_COULD_BEGIN = re.compile(r"(?<![A-Za-z0-9+/_\-])(?:[I-Za-f].{3}[I-Za-f].{3}[I-Za-f].{3}[I-Za-f]|[2-7].[2-7].[2-7]|0x)")
+_BEGINS = b"IJKLMNOPQRSTUVWXYZabcdef"
+_BEGINS_HEX = b"234567"
+# white space for all that no encoded word has
+_ENCODED = bytes(code if code in _LETTERS.encode() else ord(" ") for code in range(256))
+_PRINTED = 32  # so many digits are the bytes that must be text
 _HEX = re.compile(r"((?:[0-9a-fA-F]{2}){10,})")
 
 
@@ -33,7 +35,7 @@ def inner_texts(stretch: str) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     for encoded in _BASE64.finditer(stretch):
         word = encoded[0]
-        if _begins(word):
+        if _begins(word[:_FEWEST].encode()):
             text = text_of(word)
             if text is not None:
                 found.append((encoded.start(), encoded.end(), text))
@@ -43,24 +45,31 @@ def inner_texts(stretch: str) -> list[tuple[int, int, str]]:
 def wrapped_text(text: str, at: int, end: int) -> tuple[int, int, str | None] | None:
     """The same for a word that goes on after white space: where it begins, where it ends, what it says, if it says anything."""
     at += len(text[at:end].rstrip(_LETTERS))
-    if end - at < _FEWEST or not _begins(text[at : at + _FEWEST]):
+    if end - at < _FEWEST or not _begins(text[at : at + _FEWEST].encode()):
         return None
     found = _WRAPPED.match(text, at)
     return (found.start(), found.end(), text_of(_BREAKS.sub("", found[0]))) if found else None
 
 
-def may_hold_text(stretch: str, *, plain: bool) -> bool:
-    """Whether one of the words in a stretch could stand for text; plain: it is one word of letters and digits of ASCII only."""
-    return _begins(stretch) if plain else _COULD_BEGIN.search(stretch) is not None
+def may_hold_text(stretch: bytes, *, plain: bool) -> bool:
+    """Whether one of the words in a stretch could stand for text; plain: it is one long word of letters and digits."""
+    if plain:
+        return _begins(stretch)
+    # a loop: a generator costs more than all that is asked
+    for word in stretch.translate(_ENCODED).split():  # noqa: SIM110
+        if len(word) >= _FEWEST and _begins(word):
+            return True
+    return False
 
 
-def _begins(word: str) -> bool:
+def _begins(word: bytes) -> bool:
     """Whether the first characters of a word could stand for text in base64 or hexadecimal."""
-    if word[0] in _BEGINS:
+    first = word[0]
+    if first in _BEGINS:
         return word[4] in _BEGINS and word[8] in _BEGINS and word[12] in _BEGINS
-    if word[0] in _BEGINS_HEX:
+    if first in _BEGINS_HEX:
         return word[2] in _BEGINS_HEX and word[4] in _BEGINS_HEX
-    return word.startswith("0x")
+    return word.startswith(b"0x")
 
 
 def is_login(inner: str) -> bool:
@@ -75,9 +84,11 @@ def text_of(word: str) -> str | None:
         word = word[2:]
         if len(word) <= _FEWEST:
             return None
-    if word[0] in _BEGINS and word[4] in _BEGINS and word[8] in _BEGINS and word[12] in _BEGINS:
-        return _base64_text(word)
-    if word[0] in _BEGINS_HEX and word[2] in _BEGINS_HEX and word[4] in _BEGINS_HEX:
+    begun = word[:_FEWEST].encode()
+    if begun[0] in _BEGINS:
+        return _base64_text(word) if _begins(begun) else None
+    if begun[0] in _BEGINS_HEX and _begins(begun) and not word[:_PRINTED:2].strip("0234567"):
+        # the first half of each byte of text is one of these: a digest is left here
         found = _HEX.fullmatch(word)
         return _text(bytes.fromhex(found[1][: 2 * _LONGEST])) if found else None
     return None

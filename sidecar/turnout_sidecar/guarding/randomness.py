@@ -9,14 +9,17 @@ from math import log2
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"[0-9a-fA-F]{16,}")
-_HASH = re.compile(
-    r"(?:sha\d{1,3}[:\-])?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})"
+UUID_LENGTH = 36
+_DIGESTS = frozenset((32, 40, 56, 64, 96, 128))
+_SAID_HASH = re.compile(
+    r"sha\d{1,3}[:\-](?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})"
 )
 _WORDY = re.compile(r"[A-Za-z]+(?:[_\-.][A-Za-z]+)*[_\-.]?\d{0,4}|v?\d+(?:[.\-]\d+)*")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _BITS = (0.0, *(count * log2(count) for count in range(1, 513)))
 _ROUNDING = 1e-9
-_NUMBER = re.compile(r"\d+")
+_DIGITS, _SMALL = b"0123456789", b"abcdefghijklmnopqrstuvwxyz"
+_NUMBERS = bytes(code if code in _DIGITS else ord(" ") for code in range(256))
 _LONG_WORD = re.compile(r"[a-z]{6}|[A-Z][a-z]{4}")
 
 
@@ -41,12 +44,19 @@ def has_entropy(text: str, least: float) -> bool:
 
 
 def _digits(value: str) -> int:
-    return len(value) - len(value.encode("ascii", "replace").translate(None, b"0123456789"))
+    return len(value) - len(value.encode("ascii", "replace").translate(None, _DIGITS))
+
+
+def is_uuid(value: str) -> bool:
+    """Whether this is a UUID as it is written most often."""
+    return len(value) == UUID_LENGTH and UUID.fullmatch(value) is not None
 
 
 def is_hash(value: str) -> bool:
     """Whether this has the form of a digest or a UUID, which names a thing rather than opens one."""
-    return _HASH.fullmatch(value) is not None or UUID.fullmatch(value) is not None
+    if value.isalnum():
+        return len(value) in _DIGESTS and not value.encode("ascii", "replace").translate(None, b"0123456789abcdef")
+    return _SAID_HASH.fullmatch(value) is not None or is_uuid(value)
 
 
 def is_wordy(value: str) -> bool:
@@ -70,12 +80,16 @@ def is_random(value: str, *, least: float) -> bool:
 
 
 def is_key(value: str) -> bool:
-    """Whether a word is so mixed that it speaks for itself: capitals, small letters and digits all through, and no words in it."""
-    digits = _digits(value)
-    if digits < 3 or digits * 3 > len(value) * 2 or value.islower() or value.isupper():  # noqa: PLR2004
+    """Whether a word of ASCII is so mixed that it speaks for itself: capitals, small letters and digits all through."""
+    raw = value.encode()
+    length = len(raw)
+    if raw.islower() or raw.isupper():
         return False
-    small = sum(map(str.islower, value))
-    if small < len(value) // 8 or len(value) - small - digits < len(value) // 8:
+    digits = length - len(raw.translate(None, _DIGITS))
+    if digits < 3 or digits * 3 > length * 2:  # noqa: PLR2004
         return False
-    groups = len(_NUMBER.findall(value))
-    return groups > 1 and len(_LONG_WORD.findall(value)) * 16 < len(value) and entropy(value) > 3.6  # noqa: PLR2004
+    small = length - len(raw.translate(None, _SMALL))
+    if small < length // 8 or length - small - digits < length // 8:
+        return False
+    groups = len(raw.translate(_NUMBERS).split())
+    return groups > 1 and has_entropy(value, 3.6) and len(_LONG_WORD.findall(value)) * 16 < length

@@ -19,15 +19,17 @@ from turnout_sidecar.guarding.lettered import lettered
 from turnout_sidecar.guarding.normal import Plain, normalise
 from turnout_sidecar.guarding.numbers import numbers
 from turnout_sidecar.guarding.page import Page
-from turnout_sidecar.guarding.tokens import words
+from turnout_sidecar.guarding.tokens import RUNS, words
 from turnout_sidecar.guarding.vendors import keys
 
 ENTITIES = frozenset({*BUILT_IN, SECRET})
 _WORDS = bytes(32 if code <= ord(" ") or code in b"\"'`<>(){}[],;&@\\" else 120 for code in range(256))
-_LONG_WORD = b"x" * 16
+_SHORTEST = 16
+_LONG_WORD = b"x" * _SHORTEST
 _DEPTH = 2
 _WRAP = 40
 _ACCOUNT, _FEW = 36, 4  # an IBAN is no longer and may have so few letters
+_DIGIT, _THREE = b"03"
 
 
 def scan(text: str, entities: frozenset[str] = ENTITIES) -> tuple[Finding, ...]:
@@ -45,7 +47,7 @@ def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
     page = Page(plain.text)
     claims: list[Claim] = []
     text = page.text
-    if b"0" in page.shape:
+    if _DIGIT in page.shape:
         claims += numbers(page)
         claims += lettered(page)
     if "@" in text or " at " in text or "at)" in text or "at]" in text:
@@ -63,24 +65,32 @@ def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
 
 def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]:
     claims: list[Claim] = []
-    flat = page.raw.translate(_WORDS) + b" "
-    find = flat.find
-    text = page.text
+    text, raw, shape = page.text, page.raw, page.shape
+    count = shape.count
+    find = (raw.translate(_WORDS) + b" ").find
     seen = 0
     at = find(_LONG_WORD)
     while at >= 0:
-        after = end = find(b" ", at)
-        telling = _telling(page, at, end)
-        if telling or page.shape.count(b"a", at, end) >= _FEW:
-            stretch = text[at:end]
-            plain = stretch.isascii() and stretch.isalnum()
-            known = keys(text, at, stretch, plain=plain)
+        after = end = find(b" ", at + _SHORTEST)
+        lettered = count(b"a", at, end) >= _FEW
+        # keys and what holds text have letters and digits, or capitals all through; accounts have few letters,
+        # and digits in hexadecimal none
+        if lettered:
+            telling = _DIGIT in shape[at:end] or not text[at + 1 : end].islower()
+        elif end - at < _ACCOUNT:
+            telling = raw[at] == _THREE and not raw[at:end:2].strip(b"3")
+        else:
+            telling = _DIGIT in shape[at:end]
+        if telling or lettered:
+            word = raw[at:end]
+            plain = word.isalnum()
+            known = keys(text, at, word, plain=plain)
             if known:
                 claims += known
                 after = max(end, known[-1].end)
-            elif telling:
-                claims += words(page, stretch, at, plain=plain)
-                if depth and may_hold_text(stretch, plain=plain):
+            elif telling and (plain or word.translate(RUNS).find(_LONG_WORD) >= 0):
+                claims += words(page, word, at, plain=plain)
+                if depth and may_hold_text(word, plain=plain):
                     for start, stop, inner in _inner(text, at, end, seen):
                         after = max(after, stop)
                         seen = max(seen, stop)
@@ -98,17 +108,6 @@ def _inner(text: str, at: int, end: int, seen: int) -> list[tuple[int, int, str]
         # lines that hold nothing together are not asked again from each of them on
         found.append((wrapped[0], wrapped[1], wrapped[2] or ""))
     return found
-
-
-def _telling(page: Page, at: int, end: int) -> bool:
-    """Whether a long word can be a key or hold a text: it has letters and digits, or capitals all through."""
-    shape = page.shape
-    letters = shape.count(b"a", at, end)
-    if letters >= _FEW:
-        return shape.find(b"0", at, end) >= 0 or not page.text[at + 1 : end].islower()
-    if end - at < _ACCOUNT:
-        return not page.text[at:end:2].strip("3")  # digits in hexadecimal
-    return shape.find(b"0", at, end) >= 0
 
 
 def _goes_on(text: str, end: int, length: int) -> bool:

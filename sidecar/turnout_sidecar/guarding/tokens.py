@@ -9,16 +9,24 @@ it is said to be one.
 """
 
 import re
+from collections.abc import Iterator
 
 from turnout_contract.snapshot.guards import SECRET
-from turnout_sidecar.guarding.accounts import like_wallet, wallet
+from turnout_sidecar.guarding.accounts import wallet
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.page import Page, last_word
-from turnout_sidecar.guarding.randomness import UUID, is_hash, is_key, is_random
+from turnout_sidecar.guarding.randomness import UUID_LENGTH, is_hash, is_key, is_random, is_uuid
 from turnout_sidecar.guarding.words import Words
 
-_WORD = re.compile(r"[A-Za-z0-9_\-.~|$+/=]{16,}")
-_PART = re.compile(r"[A-Za-z0-9_\-.~|$]{16,}")
+_SHORTEST = 16
+_SLASH, _PLUS, _EQUALS = b"/+="
+_ZERO = ord("0")  # a digit in a shape
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.~|$"
+# a word with the marks of base64, and its parts between them: a space for all else
+_WORD = bytes(code if code in _LETTERS + b"+/=" else ord(" ") for code in range(256))
+_PART = bytes(code if code in _LETTERS else ord(" ") for code in range(256))
+# one and the same for all that any word that matters has many of in a row: addresses of machines, times and settings have not
+RUNS = bytes(ord("x") if code in _LETTERS + b"+/" else ord(" ") for code in range(256))
 _NEAR = Words(
     r"secrets?\b|token\b|passw|passphrase|credential|commit(?:ted)? (?:a |my |our )?(?:key|secret)"
     r"|(?:api|access|secret|private|licen[cs]e|encryption|auth"
@@ -110,71 +118,97 @@ _FEWEST = 20
 _MAILGUN = re.compile(r"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}")
 _MAILGUN_LENGTH = 50
 _LEAST, _LONGEST = 14, 4096
+_LEAST_BITS = 3.0
 _SHORTEST_CUE = 3  # no word that speaks of keys is shorter
 
 
-def words(page: Page, stretch: str, offset: int, *, plain: bool = False) -> list[Claim]:
-    """Keys and wallets among the words of a stretch without white space; plain: it is letters and digits of ASCII only."""
+def words(page: Page, stretch: bytes, offset: int, *, plain: bool) -> list[Claim]:
+    """Keys and wallets among the words of a stretch without white space, in its raw form; plain: it is letters and digits only."""
     if plain:
         claim = _claim(page, stretch, offset) if len(stretch) <= _LONGEST else None
         return [claim] if claim else []
     claims: list[Claim] = []
-    for found in _WORD.finditer(stretch):
-        word = found[0]
+    at = 0
+    for word in stretch.translate(_WORD).split():
+        if len(word) < _SHORTEST:
+            continue
+        at = stretch.find(word, at)
+        start = offset + at
+        at += len(word)
         if len(word) > _LONGEST:
             continue
-        start = offset + found.start()
-        if "/" not in word and "+" not in word and "=" not in word:
+        if _SLASH not in word and _PLUS not in word and _EQUALS not in word:
             claim = _claim(page, word, start)
         else:
             claim = _with_marks(page, word, start)
             if claim is None:
-                parts = [_claim(page, part[0], start + part.start()) for part in _PART.finditer(word)]
-                claims += [part for part in parts if part]
+                claims += _parts(page, word, start)
         if claim:
             claims.append(claim)
     return claims
 
 
-def _claim(page: Page, word: str, start: int) -> Claim | None:
-    word = word.rstrip(".-~|$")
-    length = len(word)
+def _parts(page: Page, word: bytes, start: int) -> Iterator[Claim]:
+    """The same among what stands between the marks of base64."""
+    at = 0
+    for part in word.translate(_PART).split():
+        if len(part) >= _SHORTEST:
+            at = word.find(part, at)
+            claim = _claim(page, part, start + at)
+            at += len(part)
+            if claim:
+                yield claim
+
+
+def _claim(page: Page, found: bytes, start: int) -> Claim | None:
+    raw = found.rstrip(b".-~|$")
+    length = len(raw)
     if length < _LEAST:
         return None
-    if length == _MAILGUN_LENGTH and _MAILGUN.fullmatch(word):
+    word = raw.decode()
+    if raw.isalnum():
+        like, claim = wallet(page, word, start)
+        if like or claim or length < _FEWEST:
+            return claim
+        mixed, joined = not raw.isalpha(), False
+    elif length < _FEWEST:
+        return None
+    elif length == _MAILGUN_LENGTH and _MAILGUN.fullmatch(word):
         return Claim(1, start, start + length, SECRET, "key-mailgun")
-    return wallet(page, word, start) or (None if like_wallet(word) else _random(page, word, start))
+    else:
+        mixed, joined = _ZERO in page.shape[start : start + length], True
+    if not mixed and (raw.islower() or not is_random(word, least=_LEAST_BITS) or not page.near(_NEAR, start, 32)):
+        return None
+    return _random(page, word, start, joined=joined and mixed)
 
 
-def _with_marks(page: Page, word: str, start: int) -> Claim | None:
+def _with_marks(page: Page, word: bytes, start: int) -> Claim | None:
     """Base64 with its marks: a key only near a word that says so, and no path."""
-    value = word.lstrip("=/+")
+    value = word.lstrip(b"=/+").decode()
     start += len(word) - len(value)
-    if "=" in value.rstrip("=") or value.count("/") > len(value) // 10 + 1 or len(value) < 2 * _FEWEST:
+    if len(value) < 2 * _FEWEST or "=" in value.rstrip("=") or value.count("/") > len(value) // 10 + 1:
         return None
     if not is_key(value) or not page.near(_NEAR, start, _on_line(page, start)) or _named(page, start):
         return None
     return Claim(7, start, start + len(value), SECRET, "random-near-word")
 
 
-def _random(page: Page, word: str, start: int) -> Claim | None:
-    if len(word) < _FEWEST or page.shape.find(b"0", start, start + len(word)) < 0:
-        if len(word) < _FEWEST or word.islower() or not page.near(_NEAR, start, 32):
-            return None
-    elif ("_" in word or "-" in word or "." in word) and not _HEX_START.match(word):
+def _random(page: Page, word: str, start: int, *, joined: bool) -> Claim | None:
+    """A word that is random, where that makes it a key; joined: it has digits, and marks that could join a prefix to it."""
+    if joined and ("_" in word or "-" in word or "." in word) and not _HEX_START.match(word):
         prefixed = _PREFIXED.fullmatch(word)
         if (
             prefixed
             and _JOINTS.split(prefixed[1].lower(), maxsplit=1)[0] not in _IDS
             and is_random(prefixed[2], least=3.2)
-            and not UUID.fullmatch(prefixed[2])
+            and not is_uuid(prefixed[2])
         ):
             return Claim(7, start, start + len(word), SECRET, "prefixed-key")
-    if UUID.fullmatch(word) or (start and page.text[start - 1] in _GLUED and is_hash(word)):
+    if (len(word) == UUID_LENGTH and is_uuid(word)) or (start and page.text[start - 1] in _GLUED and is_hash(word)):
         return None
     # what is said before is asked first: few words have anything to do with keys, most long ones are random
     window = _on_line(page, start)
-    if window < _SHORTEST_CUE or page.last(_NEAR, start, window) < 0 or not is_random(word, least=3.0):
+    if window < _SHORTEST_CUE or page.last(_NEAR, start, window) < 0 or not is_random(word, least=_LEAST_BITS):
         return None
     if _TAKEN.search(page.text, max(0, start - _NEXT_TO), start) or _named(page, start):
         return None

@@ -1,6 +1,8 @@
 """The table of key formats: one line each, a name and a pattern that begins with the prefix of the vendor.
 
-MARKED holds formats whose literal mark is elsewhere: the mark, how many characters stand before it, a name and a pattern.
+MARKED holds formats whose literal mark is elsewhere: the mark, how many characters stand before it, how long a word with such a key
+is at least, a name and a pattern. Where more than letters and digits can stand before the mark, the length is that from the mark
+on: a word is what another key left of it.
 
 Rules: RULES begin with a literal of two characters or more (alternatives in (?:...) or [...] are fine); repetitions are bounded
 below; what follows a key is no letter or digit, which the loader sees to.
@@ -255,17 +257,17 @@ htpasswd \$apr1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{20,24}
 macaroon MDAx[A-Za-z0-9_\-=]{80,}
 """
 MARKED = r"""
-Q~ 4 azure-ad [A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}
-:AA 8-10 telegram \d{8,10}:AA[A-Za-z0-9_\-]{32,35}
--us 32 mailchimp [0-9a-f]{32}-us\d{1,2}
-.atlasv1. 14 terraform [A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-=]{60,}
-JQQJ99 52 azure-key [A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,40}
-AAAAAC 52 azure-devops [A-Za-z0-9]{52}AAAAAC[A-Za-z0-9]{4,26}
-+ASt 76 azure-storage [A-Za-z0-9+/]{76}\+ASt[A-Za-z0-9+/]{6}==
-AzSe 42 azure-search [A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}
-AzCa 33 azure-redis [A-Za-z0-9]{33}AzCa[A-P][A-Za-z0-9]{5}=
-ACDb 76 azure-cosmos [A-Za-z0-9+/]{76}ACDb[A-Za-z0-9+/]{6}==
-AZDO 76-80 azure-devops [A-Za-z0-9]{76,80}AZDO[A-Za-z0-9]{4}
-_mmk 36 maxmind [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
-| 13-17 facebook-app \d{13,17}\|[A-Za-z0-9_\-]{27}
+Q~ 4 33 azure-ad [A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}
+:AA 8-10 35 telegram \d{8,10}:AA[A-Za-z0-9_\-]{32,35}
+-us 32 30 mailchimp [0-9a-f]{32}-us\d{1,2}
+.atlasv1. 14 69 terraform [A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-=]{60,}
+JQQJ99 52 78 azure-key [A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,40}
+AAAAAC 52 62 azure-devops [A-Za-z0-9]{52}AAAAAC[A-Za-z0-9]{4,26}
++ASt 76 30 azure-storage [A-Za-z0-9+/]{76}\+ASt[A-Za-z0-9+/]{6}==
+AzSe 42 52 azure-search [A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}
+AzCa 33 44 azure-redis [A-Za-z0-9]{33}AzCa[A-P][A-Za-z0-9]{5}=
+ACDb 76 30 azure-cosmos [A-Za-z0-9+/]{76}ACDb[A-Za-z0-9+/]{6}==
+AZDO 76-80 84 azure-devops [A-Za-z0-9]{76,80}AZDO[A-Za-z0-9]{4}
+_mmk 36 30 maxmind [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
+| 13-17 30 facebook-app \d{13,17}\|[A-Za-z0-9_\-]{27}
 """
