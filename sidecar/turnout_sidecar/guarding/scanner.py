@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from turnout_contract.snapshot.guards import BUILT_IN, SECRET
 from turnout_sidecar.guarding.addresses import emails, machines, urls
 from turnout_sidecar.guarding.decoded import inner_texts, is_login, may_hold_text, wrapped_text
-from turnout_sidecar.guarding.findings import Claim, Finding, settle
+from turnout_sidecar.guarding.findings import Claim, Finding, reported, settle
 from turnout_sidecar.guarding.leaks import assigned, hooks, private_keys
 from turnout_sidecar.guarding.lettered import lettered
 from turnout_sidecar.guarding.normal import Plain, normalise
@@ -35,21 +35,17 @@ _DIGIT, _THREE = b"03"
 def scan(text: str, entities: frozenset[str] = ENTITIES) -> tuple[Finding, ...]:
     """What of the entities is in a text, by position, without overlaps."""
     plain = normalise(text)
-    original = plain.original
-    return tuple(
-        Finding(*original(claim.start, claim.end), claim.entity, claim.rule)
-        for claim in settle(_claims(plain, entities, _DEPTH))
-        if claim.entity in entities
-    )
+    settled = settle(_claims(plain, entities, _DEPTH))
+    return reported(settled, entities, plain.original if plain.moved else None)
 
 
 def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
-    page = Page(plain.text)
+    page = Page(plain.text, plain.seen)
     claims: list[Claim] = []
     text = page.text
     if _DIGIT in page.shape:
-        claims += numbers(page)
         claims += lettered(page)
+        claims += numbers(page, tuple(claims))  # what is in an account is no card
     if "@" in text or " at " in text or "at)" in text or "at]" in text:
         claims += emails(page)
     if "://" in text:

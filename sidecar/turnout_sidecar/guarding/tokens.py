@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 
 from turnout_contract.snapshot.guards import SECRET
-from turnout_sidecar.guarding.accounts import wallet
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.page import Page, last_word
 from turnout_sidecar.guarding.randomness import UUID_LENGTH, is_hash, is_key, is_random, is_uuid
+from turnout_sidecar.guarding.wallets import wallet
 from turnout_sidecar.guarding.words import Words
 
 _SHORTEST = 16
