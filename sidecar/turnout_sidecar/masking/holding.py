@@ -94,7 +94,7 @@ class Hold:
         if not text:
             return ""
         whole = self._text + text
-        if len(whole) < self._begun and (text.isalpha() or (len(text) == 1 and text not in _SEPARATES)):
+        if len(whole) < self._begun and text[0] not in _SEPARATES and (text.isalpha() or not _SEPARATOR.search(text)):
             self._text = whole
             return ""
         if not self._quiet:
@@ -106,7 +106,7 @@ class Hold:
         begun = whole[at:]
         if begun and (len(begun) >= _STEP or not (begun.isalpha() and begun.isascii())):
             if len(begun) >= _STEP or _SEPARATOR.search(begun):
-                return self._advance(last=False)
+                return self._advance([], last=False)
             free = self._free()
         elif len(begun) > _BLOCK:
             free = at
@@ -119,30 +119,33 @@ class Hold:
                 free = free if block else at
             elif block:
                 free = _block_before(whole, start, free)
-        self._begun = at + _STEP if free == at else 0
+        self._begun = at + _LIMIT if free == at else 0
         self._from = free
         if free > _KEPT:
             self._forget()
         return whole[start:free]
 
     def _more(self, whole: str, text: str) -> str:
-        """What can go out after one more piece of a zone, or of the rest of a match."""
+        """What can go out after one more piece, where not all that is held is quiet."""
         zone = self._zone
         waits = zone is not None and self._clear == len(self._text) and len(whole) - zone.start < _LIMIT
         self._text = whole
-        if waits and not _SEPARATOR.search(text):
+        if waits and text[0] not in _SEPARATES and not _SEPARATOR.search(text):
             self._clear = len(whole)
             return ""
-        return self._advance(last=False)
+        out: list[str] = []
+        if zone is not None and not self._reads(zone, out, last=False):
+            return ""
+        return self._advance(out, last=False)
 
     def flush(self) -> str:
         """What was held back."""
-        return self._advance(last=True) if self._from < len(self._text) else ""
+        return self._advance([], last=True) if self._from < len(self._text) else ""
 
-    def _advance(self, *, last: bool) -> str:
+    def _advance(self, out: list[str], *, last: bool) -> str:
+        """What can go out, behind what can already."""
         self._quiet = False  # should anything be raised
         self._begun = 0
-        out: list[str] = []
         going = True
         while going:
             if self._cut is not None:
@@ -154,9 +157,11 @@ class Hold:
         if self._zone is None and self._cut is None:
             self._give(out, len(self._text) if last else self._free())
             self._quiet = not self._width
+            if self._from == self._at and max(self._at, self._clear) == len(self._text):
+                self._begun = self._at + _LIMIT
             if self._from > _KEPT:
                 self._forget()
-        return "".join(out)
+        return "".join(out) if out else ""
 
     def _opens(self, *, last: bool) -> bool:
         """Goes over quiet words; whether there is another word then, which opens a zone."""
@@ -166,16 +171,17 @@ class Hold:
             at = self._at = quiet.end() if quiet else self._at
             if at == len(text):
                 break
-            unit = self._unit(at)
+            unit = self._unit(at) if self._clear > at else self._next(at)
             if unit is None and not last and len(text) - at < _LIMIT:
                 return False
             word = unit[1] if unit else text[at:]
             plain = plain_form(word)
-            self._at += len(word) + (unit is not None)
-            if self._width or len(word) >= _LIMIT or not is_quiet(plain):
+            self._at = unit.end() if unit else len(text)
+            found = not is_quiet(plain)
+            if found or self._width or len(word) >= _LIMIT:
                 start = _back(text, self._from, at) if reaches_back(plain) else at
                 self._zone = Zone(start, _STEP, hard=True) if self._width else Zone(start)
-                self._zone.take(plain, at, at + len(word), unit[2] if unit else "")
+                self._zone.take(plain, at, at + len(word), unit[2] if unit else "", found=found)
                 return True
         return False
 
@@ -187,13 +193,23 @@ class Hold:
             return None
         return UNIT.match(text, at)
 
+    def _next(self, at: int) -> re.Match[str] | None:
+        """The same, of most words at once, together with the empty ones behind it."""
+        unit = WORD.match(self._text, at)
+        if unit is None:
+            return self._unit(at)
+        if unit[2] is None:
+            self._clear = len(self._text)
+            return None
+        return unit
+
     def _reads(self, zone: Zone, out: list[str], *, last: bool) -> bool:
         """Takes words into the zone until it ends; whether it did."""
         text, width = self._text, self._width
         size = len(text)
         while True:
             at = self._at
-            unit = WORD.match(text, at) or self._unit(at)
+            unit = self._next(at)
             over = at - zone.start > LONGEST
             if (over or unit is None) and size - zone.start >= _LIMIT:
                 return self._cuts(zone, out)
@@ -203,6 +219,10 @@ class Hold:
             if at == size:
                 self._masks(out, zone.start, at, self._found(zone, at))
                 return True
+            end = at + len(word)
+            if unit and at == end:
+                self._at = unit.end()
+                continue
             plain = plain_form(word)
             if not zone.goes_on(plain, at, text[at - 1]) and not self._in_blocks(at):
                 if not last and size < at + width:
@@ -213,8 +233,7 @@ class Hold:
                     self._masks(out, zone.start, at, found)
                     return True
                 zone.reach(max(across))
-            end = at + len(word)
-            zone.take(plain, at, end, unit[2] if unit else "")
+            zone.take(plain, at, end, unit[2] if unit else "", found=not is_quiet(plain))
             self._at = unit.end() if unit else end
 
     def _found(self, zone: Zone, until: int) -> list[Finding]:

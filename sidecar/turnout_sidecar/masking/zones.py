@@ -21,8 +21,10 @@ UNIT = re.compile(
     f"((?:[^{SEPARATORS}]|[{_STOPS}](?=[!-~])|(?<=[!-~])[{_STOPS}])*+)([{SPACES}]|(?<![!-~])[{_STOPS}](?=[^!-~]))"
 )
 """A word, maybe empty, and the character behind it."""
-WORD = re.compile(f"([^{SEPARATORS}]{{0,64}}+)([{SPACES}])[{SPACES}]*+")
-"""The same of most words, with the empty ones behind it; none where it would have to be looked at closer."""
+WORD = re.compile(f"([^{SEPARATORS}]{{0,64}}+)(?:([{SPACES}])[{SPACES}]*+|\\Z)")
+"""The same of most words, with the empty ones behind it, or what is there of a word that has no end yet (then there is no character
+behind it); no match where one would have to look closer.
+"""
 _SPELLED = r"at|@|arroba|chiocciola|dot|\.|punkt|point|punto"
 _MARKS = "[.,;!?)]{0,3}"
 _QUIET = (
@@ -60,7 +62,9 @@ _ESCAPES = re.compile(r"[%\\&=\x80-\U0010ffff]")
 # signs of which each means itself whatever is beside it, in a word: most words that are not ASCII, without a look at each sign
 _ITSELF = re.compile(rf"[!-$'-<>-\[\]-~{_LOWER}{_UPPER}{_OTHERS}\u2018-\u201d\u2026]+|[{_ALIKE}]+{_MARKS}")
 _ASCII = re.compile(r"[0-9A-Za-z]")
-_LINKS = re.compile(rf"\d|@|[\[({{<](?:{_SPELLED})?(?:[\])}}>]|\Z)|\A(?:{_SPELLED})?[\])}}>]|\Aat\Z", re.IGNORECASE)
+_SIGNS = re.compile(r"[\d@\[({<\])}>]")
+_BRACKETS = "[({<])}>"
+_LINKS = re.compile(rf"\d|@|[\[({{<](?:{_SPELLED})?(?:[\])}}>]|\Z)|\A(?:{_SPELLED})?[\])}}>]", re.IGNORECASE)
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d[A-Za-z0-9 \-]*\Z")
 _LONGEST_IBAN = 64
 _LONG = re.compile(r"[A-Za-z0-9+/_\-.~|$=]{16,}")
@@ -100,7 +104,7 @@ def is_quiet(word: str) -> bool:
     if " " in word:  # other spaces, in the plain form
         return all(map(is_quiet, word.split(" ")))
     if _SHORT.fullmatch(word) or (word.isascii() and _DULL.fullmatch(word)):
-        return _LINKS.search(word) is None
+        return not _links(word)
     if word.isascii():
         return False
     if not _ASCII.search(word):
@@ -157,8 +161,8 @@ class Zone:
         """Goes on to a place at least."""
         self._reach = max(self._reach, place)
 
-    def take(self, plain: str, at: int, end: int, behind: str) -> None:
-        """One more word (its plain form), from a place to another, and the character after it."""
+    def take(self, plain: str, at: int, end: int, behind: str, *, found: bool) -> None:
+        """One more word (its plain form), from a place to another, and the character after it; `found`: that it is not quiet."""
         if at == end:
             return
         if self._wanted:
@@ -170,12 +174,12 @@ class Zone:
         if self._found and _is_connective(plain):
             self._wanted = max(self._wanted, _AFTER_CONNECTIVE)
         said = _says(plain)
-        found = self._found = not is_quiet(plain)
+        self._found = found
         if not said and not found:
             return
         self.hard = self.hard or plain.lower() != "at"
-        if said or len(plain) > _LONGEST_WORD or plain[-1:] == "=" or _LINKS.search(plain) or _LONG.search(plain):
-            self._wanted = max(self._wanted, 1)
+        if said or len(plain) > _LONGEST_WORD or plain[-1:] == "=" or _links(plain) or _LONG.search(plain):
+            self._wanted = self._wanted or 1
         if found and _IBAN.search(plain[-_LONGEST_IBAN:]):
             self._reach = end + _LONGEST_IBAN
 
@@ -203,6 +207,14 @@ class Zone:
                 self._key = "lines" if ends else ""
             elif self._key == "END":
                 self._key = "" if ends else "lines"
+
+
+def _links(word: str) -> bool:
+    """Whether a word may belong together with those beside it."""
+    sign = _SIGNS.search(word)  # one look for what most words have none of
+    if sign is None:
+        return word.lower() == "at"
+    return sign[0] not in _BRACKETS or _LINKS.search(word) is not None
 
 
 def _is_connective(word: str) -> bool:
