@@ -32,9 +32,7 @@ LONGEST = 8192
 """Characters of a zone, at most."""
 _LIMIT = LONGEST + 1024  # what is looked at to cut a longer one
 _CONTEXT = 192
-_KEPT = (
-    1024  # characters that went out and are kept with those that are held, so that they need not be cut off each time
-)
+_KEPT = 1024  # characters that went out and stay before those that are held, to be dropped together
 _STEP = 64
 _FEW = 16  # separators between words that belong together, at most
 _BLOCK = 3
@@ -49,21 +47,20 @@ class Hold:
     """One channel of a stream: feed its pieces in order, flush at its end, however it ends."""
 
     __slots__ = (
-        *(
-            "_at",
-            "_begun",
-            "_clear",
-            "_context",
-            "_cut",
-            "_from",
-            "_key",
-            "_past",
-            "_quiet",
-            "_replace",
-            "_scan",
-            "_text",
-        ),
-        *("_width", "_zone"),
+        "_at",
+        "_begun",
+        "_clear",
+        "_context",
+        "_cut",
+        "_from",
+        "_key",
+        "_past",
+        "_quiet",
+        "_replace",
+        "_scan",
+        "_text",
+        "_width",
+        "_zone",
     )
 
     def __init__(
@@ -94,6 +91,7 @@ class Hold:
         if not text:
             return ""
         whole = self._text + text
+        # a word that is still coming, with nothing before it that could go out
         if len(whole) < self._begun and text[0] not in _SEPARATES and (text.isalpha() or not _SEPARATOR.search(text)):
             self._text = whole
             return ""
@@ -110,7 +108,7 @@ class Hold:
             free = self._free()
         elif len(begun) > _BLOCK:
             free = at
-        else:
+        else:  # what _free says, where the pattern has seen already where the last word begins
             free = quiet.start(1) if quiet else -1
             if free < 0 or at - free > _FEW:
                 free = _before(whole, start, at)
@@ -281,9 +279,7 @@ class Hold:
         start, limit = zone.start, zone.start + _LIMIT
         zone.hard = True
         found = self._found(zone, limit)
-        end = start + LONGEST
-        while end > start and self._text[end - 1] not in _SEPARATES:
-            end -= 1
+        end = max(self._text.rfind(separator, start, start + LONGEST) for separator in SEPARATORS) + 1
         end = end if end > start else start + LONGEST
         across = next((finding for finding in found if finding.start < end < finding.end), None)
         if across is not None:

@@ -49,7 +49,7 @@ _PROSE = (
     _LATIN,
     rf"[{_ALIKE}{_OTHERS}]{{1,64}}+(?:{_MARKS}+[{SPACES}]|[{_STOPS}](?=[^!-~]))(?:[{SPACES}]|[{_STOPS}](?=[^!-~]))*+",
 )
-PROSE = re.compile(rf"[{SPACES}]*+({'|'.join(_PROSE)})*+")
+PROSE = re.compile(rf"(?:[{SPACES}]++|[{_STOPS}](?<![!-~].)(?=[^!-~]))*+({'|'.join(_PROSE)})*+")
 """As many words as there are that are quiet and mean themselves (not all such words), each with what is behind it; the last one."""
 _QUIET_WORD = re.compile(_QUIET)
 _DULL = re.compile(
