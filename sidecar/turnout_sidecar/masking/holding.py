@@ -98,9 +98,9 @@ class Hold:
         if not self._quiet:
             return self._more(whole, text)
         self._text = whole
-        quiet = PROSE.match(whole, self._at)
-        start = self._from
-        at = self._at = quiet.end() if quiet else self._at
+        start, was = self._from, self._at
+        quiet = PROSE.match(whole, was)
+        at = self._at = quiet.end() if quiet else was
         begun = whole[at:]
         if begun and (len(begun) >= _STEP or not (begun.isalpha() and begun.isascii())):
             if len(begun) >= _STEP or _SEPARATOR.search(begun):
@@ -111,7 +111,7 @@ class Hold:
         else:  # what _free says, where the pattern has seen already where the last word begins
             free = quiet.start(1) if quiet else -1
             if free < 0 or at - free > _FEW:
-                free = _before(whole, start, at)
+                free = at if start == was and free < 0 else _before(whole, start, at)
             block = _is_block(whole, free)
             if begun not in REACHING:
                 free = free if block else at
