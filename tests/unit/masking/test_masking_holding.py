@@ -122,6 +122,17 @@ def test_in_ordinary_prose_a_word_or_two_is_held() -> None:
         assert whole / (len(text) / size) <= 10
 
 
+def test_of_prose_with_numbers_not_much_is_held_either_however_long_it_goes_on() -> None:
+    text = "In 2024 there were 13,400 people in 27 towns, up 3.5% from 2019, and about 40 of them said so. " * 60
+    for size in (1, 5, 30):
+        hold, fed, shown = Hold(scan, named), 0, ""
+        for at in range(0, len(text), size):
+            fed += len(text[at : at + size])
+            shown += hold.feed(text[at : at + size])
+            assert fed - len(shown) <= 50
+        assert shown + hold.flush() == text
+
+
 def test_prose_is_not_scanned_at_all() -> None:
     def never(text: str) -> Sequence[Finding]:
         raise AssertionError(text)
