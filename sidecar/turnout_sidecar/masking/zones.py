@@ -40,7 +40,8 @@ _LATIN = (
     rf"|(?:[a-z]{{1,2}}\u2019)?[{_LOWER}]{{1,14}}+(?<!\bat)(?:\u2019[a-z]{{1,4}}+)?{_END}"
     rf"|(?=[^{SPACES}]{{1,5}}[{SPACES}])[A-Z][{_LOWER}]{{0,3}}\u2019[{_LOWER}]{{1,3}}+{_END})"
 )
-# each alternative tells by its first character that it is none, and looks at no letter twice; `at` is looked for behind the word
+# each alternative tells by its first character that it is none, and looks at no letter twice; `at` is looked for behind the word.
+# No groups within: of those in an alternative that is repeated possessively, re may get the places wrong (cpython issue 101955)
 _PROSE = (
     rf"[a-z]{{1,14}}+(?<!\bat)(?:{_END}|:[{SPACES}]++|'[a-z]{{1,4}}+{_END}|(?<![a-z]{{8}})-[a-z]{{1,7}}+{_END})",
     rf"[A-Z](?:[a-z]{{1,14}}+(?<!\bAt)(?:'[a-z]{{1,4}}+)?{_END}|[A-Z]{{0,14}}+(?<!\bAT){_END})",
