@@ -77,6 +77,27 @@ def test_every_way_of_cutting_masks_alike_and_all_that_the_whole_text_shows() ->
     assert (wrong, leaked, missed) == (0, 0, 0)
 
 
+def test_a_long_stream_is_cut_alike_too_and_what_went_out_long_ago_is_still_what_was_said_before() -> None:
+    chance = random.Random(33)
+    wrong = missed = found = 0
+    for _ in range(10):
+        text = " ".join(a_text(chance) for _ in range(chance.randrange(20, 70)))
+        want = "".join(run(Hold(scan, blotted), [text]))
+        found += len(scan(text))
+        missed += any(want[finding.start : finding.end].strip("\0") for finding in scan(text))
+        wrong += sum("".join(run(Hold(scan, blotted), cut(text, chance))) != want for _ in range(2))
+    assert found > len(VALUES)
+    assert (wrong, missed) == (0, 0)
+
+
+@pytest.mark.parametrize("before", range(1_000, 1_100, 9))
+def test_a_word_before_a_value_counts_wherever_what_went_out_is_dropped(before: int) -> None:
+    text = ("as it goes on " * 80)[:before].rpartition(" ")[0] + " For all of us the password is hunter2Xyz and so on, "
+    for size in (1, 5, 400):
+        out = "".join(run(Hold(scan, named), [text[at : at + size] for at in range(0, len(text), size)]))
+        assert out == text.replace("hunter2Xyz", "[Secret]")
+
+
 PUTTY = "PuTTY-User-Key-File-2: ssh-rsa\nEncryption: none\n" + "Qw3rTy" * 10 + "\nPrivate-MAC: " + "0a1b2c3d" * 5
 
 
@@ -101,6 +122,17 @@ def test_in_ordinary_prose_a_word_or_two_is_held() -> None:
         assert whole / (len(text) / size) <= 10
 
 
+def test_of_prose_with_numbers_not_much_is_held_either_however_long_it_goes_on() -> None:
+    text = "In 2024 there were 13,400 people in 27 towns, up 3.5% from 2019, and about 40 of them said so. " * 60
+    for size in (1, 5, 30):
+        hold, fed, shown = Hold(scan, named), 0, ""
+        for at in range(0, len(text), size):
+            fed += len(text[at : at + size])
+            shown += hold.feed(text[at : at + size])
+            assert fed - len(shown) <= 50
+        assert shown + hold.flush() == text
+
+
 def test_prose_is_not_scanned_at_all() -> None:
     def never(text: str) -> Sequence[Finding]:
         raise AssertionError(text)
@@ -111,6 +143,31 @@ def test_prose_is_not_scanned_at_all() -> None:
     )
     chance = random.Random(31)
     assert "".join(run(Hold(never, named), cut(text, chance))) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Der schnelle Fuchs erkl\u00e4rt, wie \u00dcbersetzer den Quelltext \u00fcberf\u00fchren \u2013 Schritt f\u00fcr Schritt. ",
+        "L\u2019\u00e9t\u00e9 dernier, j\u2019ai mang\u00e9 \u00e0 l\u2019h\u00f4tel o\u00f9 l\u2019on \u00e9tait bien re\u00e7u. ",
+        "It doesn\u2019t matter: don\u2019t worry \u2014 that\u2019s well-known (maybe). ",
+        "\u7f16\u8bd1\u5668\u5c06\u6e90\u4ee3\u7801\u7ffb\u8bd1\uff0c\u8fd9\u662f\u4f8b\u5b50\u3002\u8c22\u8c22\uff01\n",
+        "\u0411\u044b\u0441\u0442\u0440\u0430\u044f \u043b\u0438\u0441\u0430, \u0432\u043e\u0442. \u03b1\u03b2\u03b3 ",
+    ],
+    ids=["German", "French", "typographic", "Chinese", "Russian and Greek"],
+)
+def test_prose_of_other_languages_is_not_scanned_either_and_a_word_or_two_of_it_is_held(text: str) -> None:
+    def never(text: str) -> Sequence[Finding]:
+        raise AssertionError(text)
+
+    text *= 40
+    for size in (1, 4, 200):
+        hold, fed, shown = Hold(never, named), 0, ""
+        for at in range(0, len(text), size):
+            fed += len(text[at : at + size])
+            shown += hold.feed(text[at : at + size])
+            assert fed - len(shown) <= 40
+        assert shown + hold.flush() == text
 
 
 def test_what_is_said_before_a_value_counts_though_it_went_out() -> None:
