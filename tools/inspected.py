@@ -48,6 +48,19 @@ inspected as text.
 |---|---|---|---|
 """
 _CLOSING: Final = """
+## Whose words they are
+
+The roles of messages say who speaks, and the types of what the Responses API takes as `input` without one. Definitions are what
+stands in `tools`, `functions`, `tool_choice`, `function_call` and `response_format` of chat completions; `tools`, `tool_choice`
+and `text` of responses, and its items `mcp_list_tools` and the tools of `tool_search_output`; `tools`, `tool_choice`,
+`mcp_servers`, `output_config` and `output_format` of messages: there and nowhere else. A member of one of these names, a role or a
+type in a part of a message makes nobody else speak.
+
+Everything is looked for everywhere, but for two things. In definitions, and in the name of a tool where it is called, a deny
+pattern that blocks masks instead, so that none of it leaves and no tool refuses a call. An attempt to turn the model, and what a
+plug-in flags, is never what the application itself says: definitions and the system's words; for the built-in score also what
+assistants said.
+
 ## Headers
 
 Of a caller's headers these go on to a provider, and are inspected with the same policies; plug-ins are not shown them.
@@ -61,11 +74,13 @@ names with dates read like keys. A header that is left out is no part of what an
 
 ## What cannot be inspected
 
-Pictures, sound, PDF and other files that are not text, files and pictures that are named by an id or an address (the address
-itself is inspected), and numbers of tokens to embed. They are counted as `binary` and blocked where `spec.input.binaryParts` is
+Pictures, sound, films, PDF and other files that are not text, those that are named by an id or an address (the address itself is
+inspected), and numbers of tokens to embed. They are counted as `binary` and blocked where `spec.input.binaryParts` is
 `Block`. A short word in base64 is inspected as it stands as well, since a key looks the same.
 
-Texts of a message that stand in parts one after another are inspected together, as if a line ended between them. A value that is
+Texts of a message that stand in parts one after another are inspected together, as if a line ended between them, also by plug-ins
+and for deny patterns. Words of 16 characters and more in base64 or hexadecimal are decoded, two deep, if they say text that
+begins in ASCII; plug-ins see them as they stand. A value that is
 cut in the middle of a word, or spread over several messages, is not recognised; nor is what a caller encrypts or encodes in a way
 of their own.
 """

@@ -111,8 +111,18 @@ class DenyPattern(Part, frozen=True, kw_only=True):
     """A pattern that must not occur (RE2)."""
 
     name: Annotated[SectionName, doc("Its name.")]
-    pattern: Annotated[str, Meta(description="An RE2 expression.", min_length=1, max_length=1024)]
-    action: Annotated[Literal["Mask", "Block", "Monitor"], doc("What is done.")] = "Block"
+    pattern: Annotated[
+        str,
+        Meta(
+            description="An RE2 expression. In answers, one that may match over 512 characters makes streams wait for their end.",
+            min_length=1,
+            max_length=1024,
+        ),
+    ]
+    action: Annotated[
+        Literal["Mask", "Block", "Monitor"],
+        doc("What is done; in definitions of tools and of answers' shapes Block masks."),
+    ] = "Block"
 
 
 class InputChecks(Part, frozen=True, kw_only=True):
@@ -123,10 +133,12 @@ class InputChecks(Part, frozen=True, kw_only=True):
     prompt_injection: Annotated[PromptInjection | UnsetType, doc("Prompt injection.")] = UNSET
     deny_patterns: Annotated[tuple[DenyPattern, ...], listing("Patterns of one's own.", most=64, key="name")] = ()
     binary_parts: Annotated[
-        Literal["Allow", "Block"], doc("Images and other parts that cannot be inspected; Allow counts them.")
+        Literal["Allow", "Block"],
+        doc("Pictures, sound, films and other parts that cannot be inspected; Allow counts them."),
     ] = "Allow"
     max_input_tokens: (
-        Annotated[int, Meta(description="Most tokens of a question.", ge=1, le=100_000_000)] | UnsetType
+        Annotated[int, Meta(description="Most tokens of a question: all that the model reads.", ge=1, le=100_000_000)]
+        | UnsetType
     ) = UNSET
 
 
@@ -168,7 +180,7 @@ class OutputChecks(Part, frozen=True, kw_only=True):
 class PluginFlags(Part, frozen=True, kw_only=True):
     """What is done about texts that a classifier flags as a whole."""
 
-    action: Annotated[Literal["Block", "Monitor", "Reroute"], doc("What is done.")] = "Monitor"
+    action: Annotated[Literal["Block", "Monitor", "Reroute"], doc("What is done; Reroute goes with Input.")] = "Monitor"
     threshold: Annotated[Ratio, doc("From which score on.")] = "0.9"
 
 
@@ -196,7 +208,8 @@ class Plugin(Part, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     on: Annotated[
-        tuple[Literal["Input", "Output"], ...], word_set("What it is shown; quote this key in YAML.", most=2)
+        tuple[Literal["Input", "Output"], ...],
+        word_set("What it is shown; with Output, streams wait for their end. Quote this key in YAML.", most=2),
     ] = ("Input",)
     kubectl_on: Annotated[
         tuple[Literal["Input", "Output"], ...],
@@ -204,7 +217,10 @@ class Plugin(Part, frozen=True, kw_only=True):
     ] = msgspec.field(default=(), name="true")
     timeout: Annotated[Duration, doc("How long it may take."), longer_than_zero("60s")] = "500ms"
     failure_mode: Annotated[FailureMode, doc("What happens when it fails.")] = "FailClosed"
-    flags: Annotated[PluginFlags | UnsetType, doc("Texts that it flags; absent: told from 0.9 on.")] = UNSET
+    flags: Annotated[
+        PluginFlags | UnsetType,
+        doc("Texts that it flags, but system prompts and definitions; absent: told from 0.9 on."),
+    ] = UNSET
 
 
 class GuardrailPolicySpec(Part, frozen=True, kw_only=True):

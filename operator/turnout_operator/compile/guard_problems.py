@@ -33,6 +33,7 @@ def problems(spec: api.GuardrailPolicySpec) -> list[Problem]:
         *_bad_patterns("spec.output", answered.deny_patterns),
         *_misplaced(spec.plugins),
         *_unknown_to_plugins(spec.plugins),
+        *_too_late(spec.plugins),
     ]
     return [Problem(conditions.INVALID, message) for message in messages]
 
@@ -77,6 +78,13 @@ def _misplaced(plugins: Sequence[api.Plugin]) -> Iterator[str]:
             yield f"spec.plugins[{at}]: exactly one of url and entryPoint is needed"
         elif plugin.entry_point and plugin.adapter != "Turnout":
             yield f"spec.plugins[{at}].adapter: goes with url, an entryPoint is asked as Turnout asks"
+
+
+def _too_late(plugins: Sequence[api.Plugin]) -> Iterator[str]:
+    """What cannot be done any more when there is an answer."""
+    for at, plugin in enumerate(plugins):
+        if plugin.flags and plugin.flags.action == "Reroute" and "Input" not in sides(plugin):
+            yield f"spec.plugins[{at}].flags.action: Reroute goes with Input: an answer has been given by its model already"
 
 
 def _unknown_to_plugins(plugins: Sequence[api.Plugin]) -> Iterator[str]:

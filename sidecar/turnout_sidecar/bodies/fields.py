@@ -2,7 +2,8 @@
 
 Why known fields at all, when everything is inspected: names of the API itself need no inspection and are no context; fields of the
 API may be passed over where `skipped` says so; what stands in a field of free form (metadata, arguments, what is unknown) is
-inspected with its keys. Rules: a field without a row is free; tables are built once.
+inspected with its keys. Rules: a field without a row is free; tables are built once; who speaks is told by the place that the
+endpoint's schema has for it, never by a member's name or type anywhere, so that nobody's words pass for a definition.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ import msgspec
 from turnout_sidecar.bodies.skipped import SKIPPED, Skip, Where, is_number, is_word, words
 
 Part = Literal["system", "user", "assistant", "tool", "definition", "other"]
-Inside = Literal["inner", "tool", "image", "source", "headers", "free", "schema"]
+Inside = Literal["inner", "tool", "image", "source", "audio", "headers", "free", "schema"]
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ _INNER: dict[str, Field] = {
             """
     content refusal thinking reasoning reasoning_content reasoning_details tool_calls custom output annotations
     citations cited_text title context filename file document_title source_title summary file_search web_search
-    operation action outputs results result stdout stderr logprobs audio input_audio cache_control
+    operation action outputs results result stdout stderr logprobs input_audio cache_control
     prompt_cache_breakpoint skills outcome query queries sources code path command commands diff error
     user_location filters ranking_options edits configs default_config default_configuration description
     instructions text server_description conversation container
@@ -78,18 +79,19 @@ _INNER: dict[str, Field] = {
     "function": _TEXT,
     "text": Field(joins=True),
     **dict.fromkeys(("url", "server_url"), _BARE),
-    "image_url": Field(inside="image", media="url", bare=True),
+    **dict.fromkeys(("image_url", "video_url", "audio_url"), Field(inside="image", media="url", bare=True)),
+    "audio": Field(inside="audio"),
     "file_url": _URL,
     **dict.fromkeys(("file_data", "b64_json", "data"), _MEDIA),
     "file_id": Field(media="file", bare=True),
     "source": Field(inside="source", bare=True),
-    "parameters": Field(inside="schema", part="definition", bare=True),
-    "input_schema": Field(inside="schema", part="definition", bare=True),
-    "output_schema": Field(inside="schema", part="definition", bare=True),
-    "schema": Field(inside="schema", part="definition", bare=True),
-    "json_schema": Field(part="definition"),
-    "format": Field(part="definition"),
-    "tools": Field(inside="tool", part="definition"),
+    "parameters": Field(inside="schema", bare=True),
+    "input_schema": Field(inside="schema", bare=True),
+    "output_schema": Field(inside="schema", bare=True),
+    "schema": Field(inside="schema", bare=True),
+    "json_schema": _TEXT,
+    "format": _TEXT,
+    "tools": Field(inside="tool"),
 }
 _TOOL: dict[str, Field] = {
     "allowed_tools": Field(bare=True),
@@ -113,13 +115,8 @@ _TOP: dict[str, Field] = {
     "input": Field(part="user", tokens=True),
     "prompt": Field(part="user", tokens=True),
     "prediction": Field(part="assistant"),
-    "tools": Field(inside="tool", part="definition"),
-    "functions": Field(inside="tool", part="definition"),
-    "mcp_servers": Field(inside="tool", part="definition"),
-    **dict.fromkeys(
-        ["tool_choice", "function_call", "response_format", "text", "output_config", "output_format"],
-        Field(part="definition"),
-    ),
+    **dict.fromkeys(("tools", "functions", "mcp_servers"), Field(inside="tool")),
+    **dict.fromkeys(words("tool_choice function_call response_format text output_config output_format"), _TEXT),
     **dict.fromkeys(
         words(
             """
@@ -139,6 +136,15 @@ _TOP: dict[str, Field] = {
         _BARE,
     ),
 }
+_OF_MESSAGES = words("tools tool_choice mcp_servers output_config output_format")
+DEFINITIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "chat": words("tools functions tool_choice function_call response_format"),
+    "responses": words("tools tool_choice text"),
+    "messages": _OF_MESSAGES,
+    "count_tokens": _OF_MESSAGES,
+    "embeddings": (),
+}
+"""Where the application defines tools and shapes of answers, by endpoint: in these members of the body itself, and in `ITEMS`."""
 SCHEMA_KEYWORDS: Final = frozenset(
     words(
         """
@@ -180,12 +186,22 @@ def _is_plain(field: Field) -> bool:
     return not (field.media or field.joins or field.words or field.skip is not None)
 
 
+def _top(endpoint: str) -> Fields:
+    """The members of the body itself."""
+    found = dict(_TOP)
+    for name in DEFINITIONS[endpoint]:
+        found[name] = msgspec.structs.replace(found[name], part="definition")
+    return _with(found, _rows("top", endpoint))
+
+
 def _rows(where: Where, endpoint: str = "") -> list[Skip]:
     return [row for row in SKIPPED if row.where == where and (row.endpoints is None or endpoint in row.endpoints)]
 
 
 INNER: Final[Fields] = _with(_INNER, _rows("inner"))
 _IMAGE: Final = {**INNER, "url": _URL}
+_AUDIO: Final = {**INNER, "id": msgspec.structs.replace(INNER["id"], media="file", plain=False)}
+"""What an assistant said aloud, by the id under which the provider keeps it."""
 _SERVER: Final[Fields] = _with({**INNER, **_TOOL, "headers": Field(inside="headers")}, _rows("server"))
 _SEALED: Final[Fields] = _with({**INNER, "data": _TEXT}, _rows("sealed"))
 INSIDE: Final[Mapping[str, Fields]] = {
@@ -193,11 +209,9 @@ INSIDE: Final[Mapping[str, Fields]] = {
     "tool": _with({**INNER, **_TOOL}, []),
     "image": _IMAGE,
     "source": _IMAGE,
+    "audio": _AUDIO,
 }
-TOP: Final[Mapping[str, Fields]] = {
-    endpoint: _with(_TOP, _rows("top", endpoint))
-    for endpoint in ("chat", "responses", "messages", "count_tokens", "embeddings")
-}
+TOP: Final[Mapping[str, Fields]] = {endpoint: _top(endpoint) for endpoint in DEFINITIONS}
 KNOWN: Final = frozenset((*_TOP, *_INNER, *_TOOL, *SCHEMA_KEYWORDS, *(name for row in SKIPPED for name in row.fields)))
 """Names that may be said of a place: those of the API, never a caller's own."""
 
@@ -209,35 +223,41 @@ class Kind(msgspec.Struct, frozen=True):
     fields: Fields | None = None
 
 
-_PARTS: Final[Mapping[Part, str]] = {
-    "tool": """
-        tool_result search_result web_search_tool_result web_fetch_tool_result code_execution_tool_result mcp_tool_result
-        bash_code_execution_tool_result text_editor_code_execution_tool_result tool_search_tool_result
-        tool_search_output program_output
-        """,
-    "assistant": """
-        tool_use server_tool_use mcp_tool_use thinking reasoning compaction program function_call custom_tool_call
-        computer_call file_search_call web_search_call code_interpreter_call local_shell_call shell_call apply_patch_call
-        mcp_call mcp_approval_request tool_search_call
-        """,
-    "definition": "mcp_list_tools",
-    "user": "mcp_approval_response",
-}
+_RESULTS: Final = """
+    tool_result search_result web_search_tool_result web_fetch_tool_result code_execution_tool_result mcp_tool_result
+    bash_code_execution_tool_result text_editor_code_execution_tool_result tool_search_tool_result program_output
+    """
+_OF_A_MODEL: Final = """
+    tool_use server_tool_use mcp_tool_use thinking reasoning compaction program function_call custom_tool_call
+    computer_call file_search_call web_search_call code_interpreter_call local_shell_call shell_call apply_patch_call
+    mcp_call mcp_approval_request tool_search_call redacted_thinking
+    """
+_IMAGE_MADE: Final = {**INNER, "result": _MEDIA}
 KINDS: Final[Mapping[str, Kind]] = {
-    **{name: Kind(part) for part, names in _PARTS.items() for name in names.split()},
-    **dict.fromkeys(("redacted_thinking", "reasoning.encrypted"), Kind("assistant", _SEALED)),
-    "image_generation_call": Kind("assistant", {**INNER, "result": _MEDIA}),
+    **dict.fromkeys(_RESULTS.split(), Kind("tool")),
+    **dict.fromkeys(("redacted_thinking", "reasoning.encrypted"), Kind(None, _SEALED)),
+    "image_generation_call": Kind(None, _IMAGE_MADE),
 }
+"""What a type says wherever it stands: never that these are no user's words."""
+ITEMS: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(_OF_A_MODEL.split(), Kind("assistant")),
+    "redacted_thinking": Kind("assistant", _SEALED),
+    "image_generation_call": Kind("assistant", _IMAGE_MADE),
+    "mcp_list_tools": Kind("definition"),
+    "tool_search_output": Kind("tool", {**INNER, "tools": Field(inside="tool", part="definition")}),
+    "mcp_approval_response": Kind("user"),
+}
+"""What it says of an item of the Responses API's input, which has no role."""
 _OUTPUTS: Final = Kind("tool")
 _A_SERVER: Final = Kind(None, _SERVER)
 
 
-def kind_of(held: Mapping[str, Any], inside: Inside) -> Kind | None:
-    """What the type of an object says, if it has one that says something."""
+def kind_of(held: Mapping[str, Any], inside: Inside, *, item: bool) -> Kind | None:
+    """What the type of an object says, if it has one that says something. `item`: it stands where `ITEMS` stand."""
     name = held.get("type")
     if name.__class__ is not str:
         return None
-    found = KINDS.get(name)
+    found = (ITEMS.get(name) if item else None) or KINDS.get(name)
     if found is not None:
         return found
     if inside == "tool" and name in ("mcp", "url"):

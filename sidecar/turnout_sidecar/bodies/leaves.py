@@ -6,9 +6,9 @@ a key stands right before its value; a place names fields of the API and never a
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,8 @@ Path = tuple[Any, Any]
 """(the path of what holds it, its key or index; None as a key: inside of the string itself); None: the body."""
 
 INSIDE = None
+SOFT: Final = "\n"
+"""Between parts of one message that go on."""
 
 
 class Leaf(msgspec.Struct, frozen=True, gc=False):
@@ -57,10 +59,18 @@ Cell = tuple[Any, int, Node, int]
 VALUE, KEY or NUMBER."""
 
 
+class Stretch(NamedTuple):
+    """Leaves [first, end) that go on in each other, and their text: parts of one message; most are one leaf alone."""
+
+    first: int
+    end: int
+    text: str
+
+
 class Leaves:
     """See the module. `items` are the leaves, `binary` the places of what could not be inspected."""
 
-    __slots__ = ("_body", "_parts", "_starts", "binary", "cells", "items", "numbers", "page", "strings")
+    __slots__ = ("_body", "_parts", "_starts", "_stretches", "binary", "cells", "items", "numbers", "page", "strings")
 
     def __init__(
         self,
@@ -75,6 +85,7 @@ class Leaves:
         self._body = body
         self._parts = parts
         self._starts: list[int] | None = None
+        self._stretches: tuple[Stretch, ...] | None = None
         self.items = tuple(items)
         if any("\x00" in leaf.text for leaf in items):  # a break of the page is nobody else's
             parts[1::2] = [text.replace("\x00", "\u200b") for text in parts[1::2]]
@@ -101,6 +112,31 @@ class Leaves:
                     found.setdefault(index, []).append(finding._replace(start=start, end=end))
                 index += 1
         return found
+
+    def stretches(self) -> tuple[Stretch, ...]:
+        """All leaves, those that go on in each other as one text: what is looked at by whoever is not shown the page."""
+        if self._stretches is None:
+            before = self._parts[::2]
+            firsts = [index for index, text in enumerate(before) if text != SOFT]
+            ends = [*firsts[1:], len(before)]
+            parts = self._parts
+            self._stretches = tuple(
+                Stretch(
+                    first, end, self.items[first].text if end == first + 1 else "".join(parts[2 * first + 1 : 2 * end])
+                )
+                for first, end in zip(firsts, ends, strict=True)
+            )
+        return self._stretches
+
+    def within(self, stretch: Stretch, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Code points [start, end) of a stretch as leaves, each with offsets of its own; what lies between them is left out."""
+        begin = 0
+        for index in range(stretch.first, stretch.end):
+            size = len(self.items[index].text)
+            first, last = max(0, start - begin), min(size, end - begin)
+            if first < last:
+                yield index, first, last
+            begin += size + len(SOFT)
 
     def rewritten(self, new: Mapping[int, str]) -> dict[str, Any]:
         """The body with new texts. What holds nothing new is the very same object."""

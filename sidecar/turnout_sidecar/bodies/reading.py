@@ -11,17 +11,20 @@ from typing import Any, Final
 
 from turnout_sidecar.bodies.fields import INSIDE, ROLES, TOP, Field, Fields, Part, kind_of
 from turnout_sidecar.bodies.free import Free
-from turnout_sidecar.bodies.leaves import Leaf, Leaves, place_of
+from turnout_sidecar.bodies.leaves import SOFT, Leaf, Leaves, Path, place_of
 from turnout_sidecar.bodies.skipped import WORDS, is_id, signature_at
-from turnout_sidecar.bodies.texts import HARD, MOST, SOFT, SPECIAL, is_data, too_many
+from turnout_sidecar.bodies.texts import HARD, MOST, SPECIAL, is_data, too_many
 from turnout_sidecar.bodies.writing import VALUE, Coded
 
+_INPUT: Final = (None, "input")
+_SPOKEN: Final = (_INPUT, (None, "messages"))
+"""Where what has a role stands: a role that a part of it claims is nobody's."""
 _CITATIONS: Final = frozenset(("file_citation", "container_file_citation", "file_path"))
 
 
 def read(endpoint: str, body: dict[str, Any]) -> Leaves:
     """The leaves of a body of this endpoint, as it was parsed."""
-    reader = _Reader()
+    reader = _Reader(_INPUT if endpoint == "responses" else None)
     reader.members(body, None, "other", TOP[endpoint])
     parts = reader.parts
     if parts and parts[0] == HARD:
@@ -32,10 +35,12 @@ def read(endpoint: str, body: dict[str, Any]) -> Leaves:
 class _Reader(Free):
     """Takes the objects of the APIs."""
 
-    __slots__ = ("_joined",)
+    __slots__ = ("_items", "_joined")
 
-    def __init__(self) -> None:
+    def __init__(self, items: Path | None) -> None:
+        """`items`: the path of the list whose objects say by their type who speaks."""
         super().__init__()
+        self._items = items
         self._joined: tuple[Any, int, int] = (None, -1, -1)  # list and index of the last part of text; leaves after it
 
     def members(self, held: dict[str, Any], path: Any, part: Part, fields: Fields) -> None:
@@ -75,12 +80,12 @@ class _Reader(Free):
             self.strings += len(held)
             self.numbers += len(held)
         elif fields is not None:
-            kind = kind_of(held, inside)
+            kind = kind_of(held, inside, item=self._items is not None and path[0] == self._items)
             if kind is not None:
                 fields = kind.fields or fields
                 part = kind.part or part
             role = held.get("role")
-            if role.__class__ is str:
+            if role.__class__ is str and path[0] in _SPOKEN:
                 part = ROLES.get(role, part)
             self.members(held, path, part, fields)
         elif inside == "schema":

@@ -16,8 +16,6 @@ from turnout_sidecar.exchange.errors import CallError, bad_request
 
 HARD: Final = "\n\x00\n"
 """Between leaves on the page: no match goes over it."""
-SOFT: Final = "\n"
-"""Between parts of one message that go on."""
 GIVES: Final = ": "
 """Between a key and its value."""
 SAYS_LITTLE: Final = frozenset(words("value val default const example examples enum content text data raw"))

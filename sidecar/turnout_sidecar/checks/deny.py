@@ -1,8 +1,9 @@
 """Patterns that must not occur: where they do, in the original text.
 
 They are searched for in the text as it is written and, where that differs, in its plain form, so that a zero-width space or a
-full-width letter does not hide a codename. One program that matches where any of them does is asked first: sixty-four patterns
-cost an ordinary text little more than one.
+full-width letter does not hide a codename; and in what its long words say in base64 or hexadecimal, two deep, as detectors look
+there: the word is the hit then, since no part of it stands for the match alone. One program that matches where any of them does is
+asked first: sixty-four patterns cost an ordinary text little more than one.
 
 Rules: offsets are code points of the original; a match of nothing is none; what one pattern matches twice over is one hit; after
 MOST_HITS hits of a pattern the rest of the text counts as one more, so that a pattern that matches everything stays cheap and
@@ -13,9 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from turnout_contract import patterns
+from turnout_sidecar.guarding.decoded import inner_texts, wrapped_text
 from turnout_sidecar.guarding.normal import Plain, normalise
 
 MOST_HITS = 4_096
+_DEPTH = 2
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+_WORDS = bytes(120 if code in _LETTERS else 32 for code in range(256))
+_LONG_WORD = b"x" * 16
 _Program = Any  # of RE2, which has no types
 _Gate = tuple[_Program | None, tuple[tuple[str, _Program], ...]]
 
@@ -55,16 +61,26 @@ class Deny:
         plain = normalise(text) if plain is None else plain
         if plain.text != text:
             hits += [Hit(name, *plain.original(start, end)) for name, start, end in self._spans(plain.text)]
+        for start, end, inner in _encoded(plain.text):
+            hits += [Hit(name, *plain.original(start, end)) for name in self._within(inner, _DEPTH)]
         return _merged(hits) if len(hits) > 1 else hits
 
-    def _spans(self, text: str) -> Iterator[tuple[str, int, int]]:
+    def _within(self, text: str, depth: int) -> set[str]:
+        """Whose patterns a text holds, or what is encoded in it."""
+        plain = normalise(text).text
+        names = {name for one in {text, plain} for name, _, _ in self._spans(one, most=1)}
+        for _, _, inner in _encoded(plain) if depth > 1 else ():
+            names |= self._within(inner, depth - 1)
+        return names
+
+    def _spans(self, text: str, most: int = MOST_HITS) -> Iterator[tuple[str, int, int]]:
         raw = text.encode(errors="replace")  # a lone surrogate becomes one "?", so that offsets stay
         ascii_only = len(raw) == len(text)
         for gate, members in self._gates:
             if gate is not None and gate.search(raw) is None:
                 continue
             for name, program in members:
-                found = _matches(program, raw)
+                found = _matches(program, raw, most)
                 yield from ((name, *span) for span in (found if ascii_only else _in_characters(raw, found)))
 
 
@@ -80,9 +96,23 @@ def _gates(compiled: Sequence[tuple[str, str, _Program]]) -> Iterator[_Gate]:
         yield from _gates(compiled[half:])
 
 
-def _matches(program: _Program, raw: bytes) -> Iterator[tuple[int, int]]:
+def _encoded(text: str) -> Iterator[tuple[int, int, str]]:
+    """What words of a text say in base64 or hexadecimal, alone or with the lines that follow, and where they stand."""
+    if len(text) < len(_LONG_WORD) or _LONG_WORD not in text.encode("ascii", "replace").translate(_WORDS):
+        return
+    seen = 0
+    for start, end, inner in inner_texts(text):
+        yield start, end, inner
+        wrapped = wrapped_text(text, start, end) if start >= seen else None
+        if wrapped is not None:
+            seen = wrapped[1]  # lines that say nothing together are not asked again from each of them on
+            if wrapped[2] is not None:
+                yield wrapped[0], wrapped[1], wrapped[2]
+
+
+def _matches(program: _Program, raw: bytes, most: int) -> Iterator[tuple[int, int]]:
     """Where it matches something, in bytes, from left to right."""
-    left = MOST_HITS
+    left = most
     for match in program.finditer(raw):
         start, end = match.span()
         if left == 0:

@@ -336,7 +336,7 @@ class Answer:
 
     def _flagged(self, live: LivePlugin, answered: Detected) -> None:
         plugin = live.plugin
-        count = live.flagged(answered.flags)
+        count = len(live.flagged(answered.flags))
         if not count:
             if not any(answered.findings):
                 self.say(Verdict("plugin", "output", plugin.name, "passed", policy=plugin.policy))

@@ -65,9 +65,9 @@ class LivePlugin(NamedTuple):
             if treatment is not None:
                 yield of_finding(finding, treatment, "plugin", plugin.name, plugin.policy)
 
-    def flagged(self, flags: Iterable[Flag]) -> int:
-        """How many texts it flags."""
-        return sum(flag.score >= self.plugin.flags.threshold for flag in flags)
+    def flagged(self, flags: Iterable[Flag]) -> list[Flag]:
+        """Its flags that matter."""
+        return [flag for flag in flags if flag.score >= self.plugin.flags.threshold]
 
 
 class Denied(NamedTuple):

@@ -4,7 +4,8 @@
 holds of the body, so that nothing that comes after can see another one: the cache, the provider, what is told of the call.
 
 Rules: what could not be looked at is failed, and fails closed unless the policy says otherwise; where it does, the call goes on
-as a Restricted one; tool definitions are masked and never a reason to refuse a call for its words; no error holds a match.
+as a Restricted one; definitions of tools and shapes are masked, and their words are never a reason to refuse a call; no error
+holds a match.
 """
 
 import asyncio
@@ -16,8 +17,7 @@ import orjson
 
 from turnout_contract.api.meta import Sensitivity
 from turnout_contract.snapshot.guards import Treatment
-from turnout_sidecar import sizes
-from turnout_sidecar.bodies.leaves import Leaves
+from turnout_sidecar.bodies.leaves import Leaves, Stretch
 from turnout_sidecar.bodies.raw import rewrite_raw
 from turnout_sidecar.bodies.reading import read
 from turnout_sidecar.checks import injection
@@ -34,6 +34,7 @@ from turnout_sidecar.inspection.masks import Masks, conversation_of, partition_o
 from turnout_sidecar.inspection.matches import Match, grouped, masked, of_finding
 from turnout_sidecar.inspection.refusing import blocked, failed
 from turnout_sidecar.inspection.repeated import repeated
+from turnout_sidecar.inspection.sized import of_question
 from turnout_sidecar.masking.placeholders import Masker, placeholders_in
 from turnout_sidecar.ports.detector import DetectorFailed, Flag
 
@@ -41,6 +42,8 @@ _LOG = logging.getLogger("turnout.guardrails")
 RESTRICTED: Sensitivity = "Restricted"
 _WORDS_OF = frozenset({"user", "tool", "other"})
 """Whose words may be an attempt to turn a model: not the application's own."""
+_APPLICATION = frozenset({"system", "definition"})
+"""Whose words no classifier's flag is about."""
 _THOUGHTS = re.compile(r"\.(?:thinking|reasoning(?:_content)?|reasoning_details\[\d+\]\.\w+|summary\[\d+\]\.text)")
 """Where the thoughts of earlier turns stand: what is signed must go back as it was made."""
 
@@ -60,6 +63,7 @@ class Question:
         self._in_headers: dict[str, list[Match]] = {}
         self._refusals: list[tuple[str, str | None]] = []
         self._rerouted = False
+        self._names: frozenset[str] | None = None
 
     async def inspect(self) -> None:
         """See the module. Raises CallError 403, and 503 where a check could not be made."""
@@ -94,7 +98,7 @@ class Question:
         limits = self._guard.guard.token_limits
         if not limits:
             return
-        size = sizes.input_tokens(self._exchange)
+        size = of_question(self._exchange, self._leaves)
         over = [limit for limit in limits if size > limit.most]
         for limit in over:
             done: Done = "blocked" if limit.action == "Block" else "monitored"
@@ -166,17 +170,44 @@ class Question:
             self._say(Verdict("deny", "input", "deny", "passed"))
 
     def _denied(self, denied: Denied) -> bool:
+        leaves = self._leaves
         matched = False
-        for index, leaf in enumerate(self._leaves.items):
-            found = list(denied.matches(leaf.text)) if leaf.part != "definition" else []
-            if found:
+        for stretch in leaves.stretches():
+            found = self._placed(stretch, denied.matches(stretch.text))
+            if stretch.end > stretch.first + 1:  # a pattern may speak of where a text begins or ends
+                for index in range(stretch.first, stretch.end):
+                    found += ((index, match) for match in denied.matches(leaves.items[index].text))
+            for index, match in dict.fromkeys(found):
                 matched = True
-                self._matches.setdefault(index, []).extend(found)
+                self._matches.setdefault(index, []).append(self._in_its_place(index, match))
         for name, text in self._headers.items():
             held = list(as_header(name, denied.matches(text)))
             matched = matched or bool(held)
             self._in_headers.setdefault(name, []).extend(held)
         return matched
+
+    def _placed(self, stretch: Stretch, matches: Iterable[Match]) -> list[tuple[int, Match]]:
+        """What was found in a stretch, by leaf."""
+        within = self._leaves.within
+        return [
+            (index, match._replace(start=start, end=end))
+            for match in matches
+            for index, start, end in within(stretch, match.start, match.end)
+        ]
+
+    def _in_its_place(self, index: int, match: Match) -> Match:
+        """What a pattern matches in a definition does not leave, and refuses nothing: nor does its name where a tool is called."""
+        if match.action != "Block":
+            return match
+        leaf = self._leaves.items[index]
+        defined = leaf.part == "definition" or ((leaf.bare or leaf.key) and leaf.text in self._defined_names())
+        return match._replace(action="Mask") if defined else match
+
+    def _defined_names(self) -> frozenset[str]:
+        if self._names is None:
+            items = self._leaves.items
+            self._names = frozenset(one.text for one in items if one.part == "definition" and (one.bare or one.key))
+        return self._names
 
     def _injection(self) -> None:
         steps = self._guard.guard.injections
@@ -216,25 +247,42 @@ class Question:
 
     async def _ask(self, live: LivePlugin) -> None:
         plugin = live.plugin
-        texts = [leaf.text for leaf in self._leaves.items]
+        stretches = self._leaves.stretches()
         try:
-            answered = await live.detector.detect(texts, sorted(live.treatments), "input")
+            answered = await live.detector.detect([one.text for one in stretches], sorted(live.treatments), "input")
+            flags = await self._of_others(live, stretches, answered.flags)
         except DetectorFailed as error:
             self._plugin_failed(live, error.reason)
             return
-        matched = self._flagged(live, answered.flags)
-        for index, findings in enumerate(answered.findings):
-            found = list(live.matches(findings))
-            if found:
+        matched = self._flagged(live, flags)
+        for stretch, findings in zip(stretches, answered.findings, strict=False):
+            for index, match in self._placed(stretch, live.matches(findings)):
                 matched = True
-                self._matches.setdefault(index, []).extend(found)
+                self._matches.setdefault(index, []).append(match)
         if not matched:
             self._say(Verdict("plugin", "input", plugin.name, "passed", policy=plugin.policy))
+
+    async def _of_others(self, live: LivePlugin, stretches: Sequence[Stretch], flags: Sequence[Flag]) -> Sequence[Flag]:
+        """The flags that are not about the application's own words. Where one is about all of them, it is asked without those.
+
+        Raises DetectorFailed.
+        """
+        items = self._leaves.items
+        others = [
+            any(items[index].part not in _APPLICATION for index in range(stretch.first, stretch.end))
+            for stretch in stretches
+        ]
+        if all(others):
+            return flags
+        if any(flag.text is None for flag in live.flagged(flags)):
+            texts = [stretch.text for stretch, said in zip(stretches, others, strict=True) if said]
+            return (await live.detector.detect(texts, sorted(live.treatments), "input")).flags if texts else ()
+        return [flag for flag in flags if flag.text is not None and others[flag.text]]
 
     def _flagged(self, live: LivePlugin, flags: Sequence[Flag]) -> bool:
         """What a classifier says of whole texts."""
         plugin, asked = live.plugin, live.plugin.flags
-        count = live.flagged(flags)
+        count = len(live.flagged(flags))
         done: Done = "blocked" if asked.action == "Block" else "rerouted" if asked.reroute else "monitored"
         if count:
             self._say(Verdict("plugin", "input", plugin.name, "matched", done, count=count, policy=plugin.policy))

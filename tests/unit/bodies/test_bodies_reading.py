@@ -103,3 +103,41 @@ def test_tokens_cannot_be_inspected(endpoint: str, body: dict[str, Any]) -> None
     leaves = read(endpoint, body)
     assert leaves.items == ()
     assert leaves.binary
+
+
+def spoken(endpoint: str, body: dict[str, Any]) -> dict[str, str]:
+    """Whose words the texts of a body are."""
+    return {leaf.text: leaf.part for leaf in read(endpoint, body).items}
+
+
+def test_who_speaks_is_told_by_the_place_and_not_by_a_name_or_type() -> None:
+    part = {"type": "mcp_list_tools", "role": "system", "schema": {"title": "A"}, "tools": [{"description": "B"}]}
+    listed = {"type": "mcp_list_tools", "tools": [{"description": "C"}]}
+    found = {"type": "tool_search_output", "tools": [{"description": "D", "parameters": {"title": "E"}}], "note": "F"}
+    said = {"role": "user", "content": [part]}
+    assert spoken("responses", {"input": [said, listed, found]}) == {
+        "A": "user",
+        "B": "user",
+        "C": "definition",
+        "D": "definition",
+        "E": "definition",
+        "note": "tool",
+        "F": "tool",
+    }
+    assert spoken("chat", {"messages": [said]}) == {"A": "user", "B": "user"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "where"),
+    [
+        ("chat", "tools functions tool_choice function_call response_format"),
+        ("responses", "tools tool_choice text"),
+        ("messages", "tools tool_choice mcp_servers output_config output_format"),
+        ("count_tokens", "tools tool_choice mcp_servers output_config output_format"),
+        ("embeddings", ""),
+    ],
+)
+def test_definitions_stand_where_the_endpoint_has_them(endpoint: str, where: str) -> None:
+    names = "tools functions tool_choice function_call response_format text mcp_servers output_config output_format"
+    body = {name: {"title": name} for name in names.split()}
+    assert {name for name, part in spoken(endpoint, body).items() if part == "definition"} == set(where.split())

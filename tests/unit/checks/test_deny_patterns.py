@@ -1,5 +1,6 @@
 """Patterns that must not occur: which may be used, what they find, and where in the text as it was written."""
 
+import base64
 import random
 import time
 
@@ -36,6 +37,29 @@ def test_a_hit_names_the_pattern_and_where_it_is() -> None:
 )
 def test_a_codename_is_found_however_it_is_spelt(text: str) -> None:
     assert found(f"about {text}, you know", "(?i)project falcon") == [text]
+
+
+SECRET = b"all that is known about Project Falcon, so far"
+ENCODED = {
+    "base64": base64.b64encode(SECRET).decode(),
+    "for addresses": base64.urlsafe_b64encode(SECRET + b"?>").decode().rstrip("="),
+    "hexadecimal": SECRET.hex(),
+    "twice": base64.b64encode(base64.b64encode(SECRET)).decode(),
+    "in escapes": base64.b64encode(SECRET.replace(b" ", b"%20")).decode(),
+    "over lines": base64.encodebytes(SECRET * 2).decode().strip(),
+}
+
+
+@pytest.mark.parametrize("how", ENCODED)
+def test_what_a_long_word_says_is_looked_at_and_the_word_is_the_hit(how: str) -> None:
+    text = f"Zo\u00eb\u200b says {ENCODED[how]} today"
+    assert ENCODED[how] in found(text, "(?i)project falcon")
+    assert found(text, "(?i)project osprey") == []
+
+
+def test_many_long_words_are_looked_at_in_one_go() -> None:
+    words = [base64.b64encode(f"note number {index}".encode()).decode().rstrip("=") for index in range(500)]
+    assert found(" ".join(words), "^note number 499$") == words[-1:]
 
 
 def test_offsets_are_characters_of_the_original_whatever_stands_before() -> None:
