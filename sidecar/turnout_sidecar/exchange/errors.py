@@ -38,6 +38,18 @@ class CallError(Exception):
         self.details = _rewritten(self.details, rewritten)
         self.args = (self.message,)
 
+    def told(self, rewritten: Callable[[str], str]) -> "CallError":
+        """Another one, whose texts for the caller are changed. Its words of machines (code, kind), which logs tell too, are not."""
+        return CallError(
+            self.status,
+            self.code,
+            rewritten(self.message),
+            param=None if self.param is None else rewritten(self.param),
+            kind=self.kind,
+            headers=self.headers,
+            details=_rewritten(self.details, rewritten),
+        )
+
 
 def _rewritten(value: Any, rewritten: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
