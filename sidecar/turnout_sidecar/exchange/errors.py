@@ -9,7 +9,12 @@ from typing import Any
 
 
 class CallError(Exception):
-    """An answer that is an error: status, a stable code, a sentence, and the field it is about."""
+    """An answer that is an error: status, a stable code, a sentence, and the field it is about.
+
+    `quoted`: it holds words of a provider, which may repeat what it was sent.
+    """
+
+    quoted = False
 
     def __init__(
         self,

@@ -63,7 +63,7 @@ class GuardInput:
         try:
             response = await proceed(exchange)
         except CallError as error:
-            if not _may_hold(exchange, question.masks):
+            if not error.quoted or not _may_hold(exchange, question.masks):
                 raise
             raise _error_restored(exchange, question.masks.table, error) from None
         tell_answer(exchange, response)  # before values are put back

@@ -77,6 +77,14 @@ async def test_what_is_never_put_back_stays_masked_in_errors() -> None:
     assert b"<EMAIL_" in reply.body
 
 
+async def test_what_the_gateway_itself_says_of_a_question_holds_no_value_of_it() -> None:
+    body = {"model": "assistant", "input": [{"type": EMAIL, "text": "x"}]}
+    async with a_gateway(guarded(), upstream=Echo()) as gateway:
+        reply = await call(gateway, body, PATHS["responses"])
+    assert reply.status == 400
+    assert EMAIL.encode() not in reply.body
+
+
 async def test_an_embedding_s_error_comes_back_so_as_well() -> None:
     upstream = Refusing()
     async with a_gateway(_embeddings(), upstream=upstream) as gateway:
