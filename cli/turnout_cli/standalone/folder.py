@@ -26,6 +26,7 @@ from turnout_operator.compile import Broken
 SUFFIXES = (".yaml", ".yml", ".json")
 Key = tuple[str, str, str]  # kind, namespace, name
 _CALLERS = "ModelGateway"
+_STAYS = "; the file's objects stay as they were"
 
 
 class FolderFinding(msgspec.Struct, frozen=True):
@@ -123,18 +124,19 @@ class Folder:
         try:
             return manifests.parse(data.decode())
         except UnicodeDecodeError:
-            self._findings.append(FolderFinding(name, "", "", "not UTF-8; the file's objects stay as they were"))
+            self._findings.append(FolderFinding(name, "", "", f"not UTF-8{_STAYS}"))
         except manifests.ManifestError as error:
-            self._findings.append(FolderFinding(name, "", "", f"{error}; the file's objects stay as they were"))
+            self._findings.append(FolderFinding(name, "", "", f"{error}{_STAYS}"))
         return None
 
     def _keep(self, file: str, data: bytes, fresh: dict[Key, _Held]) -> None:
         """What is known of a file that cannot be parsed: its objects of before, else what its words say that it may hold."""
-        known = {key: held for key, held in self._held.items() if held.file == file and key not in fresh}
+        of_file = ((key, held) for key, held in self._held.items() if held.file == file and key[2] != file)
+        known = {key: held for key, held in of_file if key not in fresh}
         fresh.update(known)
         if any(kind in closing.CLOSING for kind, _, _ in known):
             return
-        found = closing.unread(file, data, f"cannot be read: {self._findings[-1].message}")
+        found = closing.unread(file, data, f"cannot be read: {self._findings[-1].message.removesuffix(_STAYS)}")
         if found is not None:
             fresh[found.kind, "", file] = _Held(file=file, refused=found)
             self._findings.append(FolderFinding(file, "", "", "it may hold a policy, which closes every route"))

@@ -9,7 +9,7 @@ import yaml
 
 from gateway_rig import call, until
 from guard_rig import EMAIL, Echo, asked
-from support.resources import NAMESPACE, Folder, Json, provider, resource, route
+from support.resources import NAMESPACE, Folder, Json, gateway, provider, resource, route
 from turnout_cli.standalone.desk import Desk
 from turnout_operator.compile import Defaults
 from turnout_sidecar.ports.secrets import HeldSecrets
@@ -30,7 +30,7 @@ class Served:
         self.echo = Echo()
         self.said: list[str] = []
         self.folder.write(
-            "base.yaml", provider("beta", "http://127.0.0.1:9/v1"), *(route(r, "beta/small") for r in ROUTES)
+            "base.yaml", gateway(), provider("beta", "http://127.0.0.1:9/v1"), *(route(r, "beta/small") for r in ROUTES)
         )
 
     async def start(self) -> None:
@@ -162,3 +162,11 @@ async def test_the_last_good_version_stays_and_a_mended_one_opens_again(served: 
         await served.edit("policy.yaml", yaml.safe_dump(broken))
         assert await served.statuses() == [200, 200]
     assert all(EMAIL.encode() not in request.body for request in served.echo.requests)
+
+
+async def test_a_file_that_is_still_broken_but_says_now_what_it_is_opens_again(served: Served) -> None:
+    served.folder.write_text("more.yaml", "kind: GuardrailPolicy\n  x: [")
+    await served.start()
+    assert await served.statuses() == [503, 503]
+    await served.edit("more.yaml", "apiVersion: turnout.dev/v1alpha1\nkind: ModelRoute\nspec: {")
+    assert await served.statuses() == [200, 200]
