@@ -56,5 +56,5 @@ def check(loaded: Loaded, defaults: Defaults) -> tuple[FolderFinding, ...]:
     findings = list(loaded.findings)
     for namespace in loaded.namespaces:
         result = compile_namespace(inputs_for(loaded, namespace, defaults))
-        findings.extend(findings_of(result.verdicts))
+        findings.extend(findings_of(result.verdicts, loaded.refused_in(namespace)))
     return tuple(findings)

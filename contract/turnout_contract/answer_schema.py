@@ -5,7 +5,7 @@ schema with the same words with which the gateway would.
 
 Rules: the draft is the one that `$schema` names, else 2020-12; nothing is fetched, and a `$ref` stays in the document; patterns
 run in linear time; size, depth and how often one value would be looked at are bounded before anything is built; formats are
-annotations, as the specification has it.
+annotations in every draft, as the specification has it.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ MAX_DEPTH = 100
 _PATTERN_BYTES = 65_536
 _MASK = "the value"
 _DEFAULT = jsonschema_rs.Draft202012Validator
-_DRAFTS: dict[str, type[jsonschema_rs.Validator]] = {
+DRAFTS: dict[str, type[jsonschema_rs.Validator]] = {
     "json-schema.org/draft-04/schema": jsonschema_rs.Draft4Validator,
     "json-schema.org/draft-06/schema": jsonschema_rs.Draft6Validator,
     "json-schema.org/draft-07/schema": jsonschema_rs.Draft7Validator,
@@ -63,11 +63,11 @@ def problem(schema: Any) -> str | None:
 def _compiled(schema: Any) -> jsonschema_rs.Validator:
     draft: type[jsonschema_rs.Validator] | None = _DEFAULT
     if schema.__class__ is dict and "$schema" in schema:
-        draft = _DRAFTS.get(str(schema["$schema"]).rpartition("://")[2].rstrip("#"))
+        draft = DRAFTS.get(str(schema["$schema"]).rpartition("://")[2].rstrip("#"))
     if draft is None:
         raise SchemaUnusable("$schema names no draft of JSON Schema that is known (4, 6, 7, 2019-09 and 2020-12 are)")
     options = jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES)
-    return draft(schema, offline=True, mask=_MASK, pattern_options=options)
+    return draft(schema, offline=True, mask=_MASK, pattern_options=options, validate_formats=False)
 
 
 def _refused(error: jsonschema_rs.ValidationError) -> str:

@@ -98,6 +98,12 @@ def _of_timeout(error: UpstreamTimeout, backend: str, *, stream: bool) -> Failur
 
 def of_status(status: int, headers: Mapping[str, str], said: ProviderError, backend: str, now_unix_ns: int) -> Failure:
     """The provider answered with an error, and said this of it."""
+    failure = _of_status(status, headers, said, backend, now_unix_ns)
+    failure.error.quoted = True
+    return failure
+
+
+def _of_status(status: int, headers: Mapping[str, str], said: ProviderError, backend: str, now_unix_ns: int) -> Failure:
     label = str(status)
     after = _retry_after(headers, said, now_unix_ns)
     if not _FIRST_ERROR <= status < _FIRST_SERVER_ERROR:  # a redirect is no answer either
@@ -129,6 +135,7 @@ def of_error(
     else:
         what = f"answered with an error: {said.message}" if said.message else "answered with an error"
         failure = Failure("error_answer", _bad_gateway(backend, what, _come_back(after)), SERVER_ERROR, after)
+    failure.error.quoted = True
     return failure if reported is None else msgspec.structs.replace(failure, reported=reported)
 
 

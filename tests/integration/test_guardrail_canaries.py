@@ -1,4 +1,4 @@
-"""A hundred people and a hundred secrets go through every path, with every fault of a provider, and turn up nowhere.
+"""A hundred people and a hundred secrets go through every path with every fault of its provider, and turn up nowhere.
 
 One gateway as a process, which tells as much as it ever does and keeps all that it can. Each person comes with a secret; whatever
 becomes of the call, none of the values is in the log, in spans with captured content, in metrics, in the snapshot that it
@@ -6,6 +6,7 @@ shows, in its state folder with the cache in it, or at a provider; and where the
 """
 
 import base64
+import itertools
 import json
 import socket
 import struct
@@ -36,7 +37,7 @@ BLOCK: Json = {"input": {"pii": {"action": "Block"}, "secrets": {"action": "Bloc
 QUICK = {"request": "4s", "firstToken": "1s", "streamIdle": "1s"}
 SIMULATED = ("", "status=500", "status=429,retry_after=1", "status=400", "status=503", "cut=3", "malformed",
              "error-event", "no-end", "usage=none", "usage=wrong", "oversized=20000", "drip=3ms")  # fmt: skip
-ECHOED = ("", "error", "quoting-500", "cut", "malformed", "error-event", "")
+ECHOED = ("", "error", "quoting-500", "cut", "malformed", "error-event")
 
 
 class Bundle:
@@ -109,7 +110,7 @@ def _routes() -> list[Json]:
     templates = {"name": "v1", "messages": [{"role": "user", "content": "Sort it: {{ claim }}"}]}
     variables = {"type": "object", "required": ["claim"], "properties": {"claim": {"type": "string"}}}
     return [
-        route("plain", "alpha/small", timeouts=QUICK),
+        route("plain", "alpha/small", timeouts=QUICK, models=["plain", "gpt-*"]),
         route("again", "alpha/small", "beta/small", retry={"attempts": 2}, timeouts=QUICK),
         route("sonnet", "claude/claude-sonnet-4-5", timeouts=QUICK),
         route("embed", "alpha/embed"),
@@ -207,8 +208,6 @@ PATHS: tuple[Ask, ...] = (
     lambda to, it: to.post({"model": "embed", "input": it.texts}, "/v1/embeddings"),
     lambda to, it: to.post({"model": "triage", "prompt": {"variables": {"claim": it.text}}}),
     lambda to, it: to.post(chat("quoted", it)),
-    lambda to, it: to.post(shaped("shaped", it)),
-    lambda to, it: to.post({**shaped("shaped", it), "stream": True}),
 )
 ANTHROPIC: tuple[Ask, ...] = (
     lambda to, it: to.post(messages("sonnet", it), "/v1/messages"),
@@ -219,16 +218,24 @@ ANTHROPIC: tuple[Ask, ...] = (
 )
 
 
+TO_ECHO: tuple[Ask, ...] = (
+    lambda to, it: to.post(chat("echo", it)),
+    lambda to, it: to.post(chat("echo", it, **STREAM)),
+    lambda to, it: to.post(shaped("shaped", it)),
+    lambda to, it: to.post({**shaped("shaped", it), **STREAM}),
+)
+
+
 def _every_kind_of_call(to: Gateway, alpha: Provider, claude: Provider, echo: EchoProvider) -> None:
-    """Each bundle goes three ways, each with another fault."""
-    for number in range(len(PEOPLE)):
-        bundle = Bundle(number)
-        with _fault(alpha, SIMULATED[number % len(SIMULATED)]):
-            PATHS[number % len(PATHS)](to, bundle)
-        with _fault(claude, SIMULATED[(number + 3) % len(SIMULATED)]):
-            ANTHROPIC[number % len(ANTHROPIC)](to, bundle)
-        echo.next_faults.append(ECHOED[number % len(ECHOED)])
-        to.post(chat("echo", bundle, stream=number % 2 == 0))
+    """Every path with every fault of the provider at its end; each bundle goes one way at least, most go several."""
+    bundles = map(Bundle, itertools.cycle(range(len(PEOPLE))))
+    for paths, simulated in ((PATHS, alpha), (ANTHROPIC, claude)):
+        for ask, fault in itertools.product(paths, SIMULATED):
+            with _fault(simulated, fault):
+                ask(to, next(bundles))
+    for ask, fault in itertools.product(TO_ECHO, ECHOED):
+        echo.next_faults.append(fault)
+        ask(to, next(bundles))
         echo.next_faults.clear()
 
 
@@ -254,6 +261,8 @@ def _whatever_is_refused(to: Gateway) -> None:
         assert to.post(plain, "/v1/" + mail).status == 404
         assert to.post({"model": "triage", "prompt": {"variables": {"other": bundle.text}}}).status == 400
         to.post(plain, x_turnout_cache=bundle.texts[0])
+        assert to.post({**plain, "model": f"gpt-{mail}"}, x_turnout_outcome_id=bundle.texts[1]).status == 200
+        assert to.post({**plain, "model": "closed"}, x_turnout_outcome_id=mail, tracestate=f"x={mail}").status == 403
         to.post({**plain, "temperature": bundle.text, "n": bundle.text})
 
 

@@ -121,7 +121,8 @@ class Desk:
                 snapshot, gateway=msgspec.structs.replace(snapshot.gateway, closed=closed)
             )
         self._verdicts = result.verdicts
-        lines = [*map(str, loaded.findings), *(str(finding) for finding in findings_of(result.verdicts))]
+        compiled = findings_of(result.verdicts, loaded.refused_in(self.namespace))
+        lines = [*map(str, loaded.findings), *map(str, compiled)]
         lines += [f"nobody may call: {closed}"] if closed is not None else []
         lines += [f"note: {note}" for note in (*notes_of(result.verdicts), *loaded.notes)]
         lines += [f"note: namespace {name} is not served; --namespace chooses" for name in others]

@@ -2,7 +2,8 @@
 
 Each reading takes the files as they are now and keeps what was good before where the new is not: a file that cannot be parsed
 keeps all its objects; an object that an API server would refuse keeps its last good version. What a file no longer holds is
-gone. Where a ModelGateway was never good, it is not known who may call, so nobody may (`Loaded.why_closed`).
+gone. Where a ModelGateway was never good, it is not known who may call, so nobody may (`Loaded.why_closed`). A policy that was
+never good closes what it would have guarded (see `closing`).
 
 Rules: no IO beyond `read_files`; `Secret` manifests are read here only, their values go into memory and nowhere else; every
 finding names file, object and field.
@@ -16,13 +17,16 @@ from typing import Any
 
 import msgspec
 
+from turnout_cli.standalone import closing
 from turnout_contract import manifests
 from turnout_contract.api.registry import KINDS, TypedObject, decode
 from turnout_contract.schema.admission import Admission
+from turnout_operator.compile import Broken
 
 SUFFIXES = (".yaml", ".yml", ".json")
 Key = tuple[str, str, str]  # kind, namespace, name
 _CALLERS = "ModelGateway"
+_STAYS = "; the file's objects stay as they were"
 
 
 class FolderFinding(msgspec.Struct, frozen=True):
@@ -46,6 +50,11 @@ class Loaded(msgspec.Struct, frozen=True):
     findings: tuple[FolderFinding, ...]
     notes: tuple[str, ...] = ()  # what was left out on purpose
     unknown_callers: dict[str, str] = {}  # namespace -> why it is not known who may call; "" for every namespace
+    refused: dict[str, tuple[Broken, ...]] = {}  # namespace -> policies that were never good; "" for every namespace
+
+    def refused_in(self, namespace: str) -> tuple[Broken, ...]:
+        """The policies that were never good and that could hold for a namespace's calls."""
+        return (*self.refused.get(namespace, ()), *self.refused.get("", ()))
 
     def why_closed(self, namespace: str) -> str | None:
         """Why nobody may call: a ModelGateway was meant to say who may, and none of its versions was ever good."""
@@ -60,11 +69,12 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class _Held(msgspec.Struct):
-    """One object's last good version."""
+    """One object's last good version, or what a policy that has none closes."""
 
     file: str
     object: TypedObject | None = None  # one of the kinds ...
-    secret: dict[str, bytes] | None = None  # ... or a Secret
+    secret: dict[str, bytes] | None = None  # ... or a Secret ...
+    refused: Broken | None = None  # ... or a policy that was never good
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -100,10 +110,10 @@ class Folder:
             documents = self._parse(name, files[name])
             if documents is None:
                 unread.add(name)
-                fresh.update({k: v for k, v in self._held.items() if v.file == name and k not in fresh})
+                self._keep(name, files[name], fresh)
                 continue
-            for document in documents:
-                self._take(name, document, fresh)
+            for number, document in enumerate(documents, 1):
+                self._take(name, number, document, fresh)
         self._held = fresh
         self._never_read = unread if self._never_read is None else self._never_read & unread
         if self._never_read:
@@ -114,17 +124,30 @@ class Folder:
         try:
             return manifests.parse(data.decode())
         except UnicodeDecodeError:
-            self._findings.append(FolderFinding(name, "", "", "not UTF-8; the file's objects stay as they were"))
+            self._findings.append(FolderFinding(name, "", "", f"not UTF-8{_STAYS}"))
         except manifests.ManifestError as error:
-            self._findings.append(FolderFinding(name, "", "", f"{error}; the file's objects stay as they were"))
+            self._findings.append(FolderFinding(name, "", "", f"{error}{_STAYS}"))
         return None
 
-    def _take(self, file: str, document: dict[str, Any], fresh: dict[Key, _Held]) -> None:
-        kind = document["kind"]
+    def _keep(self, file: str, data: bytes, fresh: dict[Key, _Held]) -> None:
+        """What is known of a file that cannot be parsed: its objects of before, else what its words say that it may hold."""
+        of_file = ((key, held) for key, held in self._held.items() if held.file == file and key[2] != file)
+        known = {key: held for key, held in of_file if key not in fresh}
+        fresh.update(known)
+        if any(kind in closing.CLOSING for kind, _, _ in known):
+            return
+        found = closing.unread(file, data, f"cannot be read: {self._findings[-1].message.removesuffix(_STAYS)}")
+        if found is not None:
+            fresh[found.kind, "", file] = _Held(file=file, refused=found)
+            self._findings.append(FolderFinding(file, "", "", "it may hold a policy, which closes every route"))
+
+    def _take(self, file: str, number: int, document: dict[str, Any], fresh: dict[Key, _Held]) -> None:
+        kind, before = closing.meant(document), len(self._findings)
         metadata = document.get("metadata")
         name = metadata.get("name") if isinstance(metadata, dict) else None
         if not isinstance(metadata, dict) or not isinstance(name, str) or not name:
             self._findings.append(FolderFinding(file, kind, "metadata.name", "required"))
+            self._close(file, f"{number} of {file}", document, before, fresh)
             return
         if kind not in KINDS and kind != "Secret":
             self._notes.append(f"{file}: {kind}/{name} is not Turnout's; left out")
@@ -135,14 +158,25 @@ class Folder:
             message = f"stands in {fresh[key].file} too; that one is used"
             self._findings.append(FolderFinding(file, f"{kind}/{name}", "", message))
             return
-        document = {**document, "metadata": {**metadata, "namespace": str(namespace)}}
-        held = self._secret(file, document) if kind == "Secret" else self._resource(file, document)
-        if held is None and (previous := self._held.get(key)) is not None:
+        placed = {**document, "metadata": {**metadata, "namespace": str(namespace)}}
+        held = self._secret(file, placed) if kind == "Secret" else self._resource(file, placed)
+        if held is None and (previous := self._held.get(key)) is not None and previous.refused is None:
             held = msgspec.structs.replace(previous, file=file)
         if held is not None:
             fresh[key] = held
-        elif kind == _CALLERS:
+            return
+        if kind == _CALLERS:
             self._callers[key[1]] = f"{kind}/{name} in {file} is refused"
+        self._close(file, name, document, before, fresh)
+
+    def _close(self, file: str, name: str, document: dict[str, Any], before: int, fresh: dict[Key, _Held]) -> None:
+        """What a document that was never good closes, where it is a policy, for the reasons found since `before`."""
+        kind, metadata = closing.meant(document), document.get("metadata")
+        if kind in closing.CLOSING:
+            said = metadata.get("namespace") if isinstance(metadata, dict) else None
+            namespace = said if isinstance(said, str) else ""
+            why = "; ".join(f"{found.path}: {found.message}" for found in self._findings[before:])
+            fresh[kind, namespace, name] = _Held(file=file, refused=closing.refused(kind, name, document, why))
 
     def _resource(self, file: str, document: dict[str, Any]) -> _Held | None:
         ref = f"{document['kind']}/{document['metadata']['name']}"
@@ -177,8 +211,13 @@ class Folder:
         for (_, namespace, name), held in self._held.items():
             if held.secret is not None:
                 secrets.setdefault(namespace, {})[name] = held.secret
-        objects = tuple(held.object for _, held in sorted(self._held.items()) if held.object is not None)
-        return Loaded(objects, secrets, tuple(self._findings), tuple(self._notes), self._callers)
+        refused: dict[str, tuple[Broken, ...]] = {}
+        ordered = sorted(self._held.items(), key=lambda item: item[0])
+        for (_, namespace, _), held in ordered:
+            if held.refused is not None:
+                refused[namespace] = (*refused.get(namespace, ()), held.refused)
+        objects = tuple(held.object for _, held in ordered if held.object is not None)
+        return Loaded(objects, secrets, tuple(self._findings), tuple(self._notes), self._callers, refused)
 
 
 def _secret_value(value: Any, *, encoded: bool) -> bytes:

@@ -5,7 +5,7 @@ A folder has no Namespace objects: a namespace's only label is its name, as ever
 
 from turnout_cli.standalone.folder import Loaded
 from turnout_contract.api.registry import TypedObject
-from turnout_operator.compile import Defaults, Inputs
+from turnout_operator.compile import Broken, Defaults, Inputs
 from turnout_operator.compile.inputs import is_organisation_wide
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -16,7 +16,9 @@ def inputs_for(loaded: Loaded, namespace: str, defaults: Defaults) -> Inputs:
     return Inputs(
         namespace=namespace,
         objects=tuple(item for item in loaded.objects if item.namespace == namespace),
+        broken=loaded.refused_in(namespace),
         organisation=tuple(item for item in loaded.objects if _for_all(item, defaults)),
+        organisation_broken=tuple(item for item in loaded.refused_in(defaults.operator_namespace) if _selects(item)),
         namespace_labels={NAME_LABEL: namespace},
         defaults=defaults,
     )
@@ -25,6 +27,11 @@ def inputs_for(loaded: Loaded, namespace: str, defaults: Defaults) -> Inputs:
 def served(loaded: Loaded, defaults: Defaults) -> tuple[str, ...]:
     """The namespaces that have objects of their own, beside what the operator's namespace holds for all."""
     return tuple(sorted({item.namespace for item in loaded.objects if not _for_all(item, defaults)}))
+
+
+def _selects(item: Broken) -> bool:
+    """Whether a policy that could not be read seems to select namespaces."""
+    return isinstance(item.spec, dict) and "namespaceSelector" in item.spec
 
 
 def _for_all(item: TypedObject, defaults: Defaults) -> bool:

@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 
 from turnout_cli.standalone.folder import FolderFinding
-from turnout_operator.compile import Verdict
+from turnout_operator.compile import Broken, Verdict
 
 
-def findings_of(verdicts: Iterable[Verdict]) -> list[FolderFinding]:
-    """A finding for each Accepted or ResolvedRefs that is not True."""
+def findings_of(verdicts: Iterable[Verdict], told: Iterable[Broken] = ()) -> list[FolderFinding]:
+    """A finding for each Accepted or ResolvedRefs that is not True, but of what was `told` when the folder was read."""
     found: list[FolderFinding] = []
+    known = {(item.kind, item.name) for item in told}
     for verdict in verdicts:
+        if (verdict.kind, verdict.name) in known:
+            continue
         ref = f"{verdict.kind}/{verdict.name}"
         for name, said in (("Accepted", verdict.accepted), ("ResolvedRefs", verdict.resolved)):
             if said.status != "True":

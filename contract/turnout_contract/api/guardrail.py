@@ -151,7 +151,7 @@ class OutputSchema(Part, frozen=True, kw_only=True):
         Annotated[
             dict[str, Any],
             Meta(
-                description="A JSON Schema; absent: the call's response_format.",
+                description="A JSON Schema; absent: the call's response_format. `format` is not asserted.",
                 extra_json_schema={"x-kubernetes-preserve-unknown-fields": True},
             ),
         ]

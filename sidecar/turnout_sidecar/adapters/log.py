@@ -81,13 +81,13 @@ def _who(line: dict[str, Any], exchange: Exchange) -> None:
     caller = exchange.caller
     if caller is None:
         return
-    line["team"] = caller.team
+    line["team"] = exchange.told(caller.team)
     if caller.client is not None:
         line["client"] = caller.client
     if caller.use_case is not None:
-        line["use_case"] = caller.use_case[:_MOST_TEXT]
+        line["use_case"] = exchange.told(caller.use_case)[:_MOST_TEXT]
     if caller.outcome_id is not None:
-        line["outcome_id"] = caller.outcome_id[:_MOST_TEXT]
+        line["outcome_id"] = exchange.told(caller.outcome_id)[:_MOST_TEXT]
 
 
 def _how(line: dict[str, Any], exchange: Exchange) -> None:

@@ -116,7 +116,7 @@ def own(exchange: Exchange) -> list[bytes]:
     """What only this call has."""
     fields = [_REQUEST_ID.text(exchange.id)]
     if exchange.model and exchange.route is not None:  # what names no model may be anything that somebody typed
-        fields.append(_REQUESTED_MODEL.text(exchange.model[:MOST_TEXT]))
+        fields.append(_REQUESTED_MODEL.text(exchange.told(exchange.model)[:MOST_TEXT]))
     if exchange.cost_nano is not None:
         fields.append(_COST.text(usd(exchange.cost_nano)))
     if exchange.saved_nano is not None:
@@ -152,11 +152,11 @@ def who_and_where(exchange: Exchange) -> list[bytes]:
     fields = []
     caller = exchange.caller
     if caller is not None:
-        fields.append(_TEAM.text(caller.team[:MOST_TEXT]))
+        fields.append(_TEAM.text(exchange.told(caller.team)[:MOST_TEXT]))
         if caller.client is not None:
             fields.append(_CLIENT.text(caller.client))
         if caller.use_case is not None:
-            fields.append(_USE_CASE.text(caller.use_case[:MOST_TEXT]))
+            fields.append(_USE_CASE.text(exchange.told(caller.use_case)[:MOST_TEXT]))
     if exchange.route is not None:
         fields.append(_ROUTE.text(exchange.route.name))
     if exchange.rule is not None:

@@ -56,7 +56,8 @@ class SpanWriter:
 
     def write(self, exchange: Exchange, trace: Trace) -> list[bytes]:
         """The spans as `spans` fields of ScopeSpans, the SERVER span first."""
-        beginning = otlp.trace(trace.trace_id, "" if trace.parent is None else trace.parent.state)
+        told = trace.parent is not None and "tracestate" not in exchange.withheld
+        beginning = otlp.trace(trace.trace_id, trace.parent.state if trace.parent is not None and told else "")
         shared = self._shared(exchange)
         spans = [self._server(exchange, trace, beginning, shared)]
         spans += [self._client(exchange, attempt, trace, beginning, shared) for attempt in exchange.attempts]
@@ -100,7 +101,11 @@ class SpanWriter:
         key = (
             None
             if caller is None
-            else (caller.team[:MOST_TEXT], caller.client, caller.use_case and caller.use_case[:MOST_TEXT]),
+            else (
+                exchange.told(caller.team)[:MOST_TEXT],
+                caller.client,
+                caller.use_case and exchange.told(caller.use_case)[:MOST_TEXT],
+            ),
             None if route is None else route.name,
             None if rule is None else rule.name,
             None if prompt is None else (prompt.name, prompt.version),
@@ -108,7 +113,7 @@ class SpanWriter:
         known = self._callers.get(key) or self._callers.put(key, b"".join(fields_of.who_and_where(exchange)))
         if caller is None or caller.outcome_id is None:
             return known
-        return known + fields_of.outcome_id(caller.outcome_id)
+        return known + fields_of.outcome_id(exchange.told(caller.outcome_id))
 
     def _server(self, exchange: Exchange, trace: Trace, beginning: bytes, shared: bytes) -> bytes:
         endpoint, status, error = exchange.endpoint, exchange.status, exchange.error

@@ -21,9 +21,20 @@ def asked_schema(endpoint: str, body: dict[str, Any]) -> dict[str, Any] | None:
         wanted = mapping(mapping(body.get("text")).get("format"))
         return _schema(wanted, wanted)
     if endpoint == "messages":
-        wanted = mapping(mapping(body.get("output_config")).get("format")) or mapping(body.get("output_format"))
+        wanted = _configured(body) or mapping(body.get("output_format"))
         return _schema(wanted, wanted)
     return None
+
+
+def place_of_schema(endpoint: str, body: dict[str, Any]) -> str:
+    """Where the schema that a call asks for stands in it."""
+    if endpoint == "messages":
+        return "output_config.format.schema" if _configured(body) else "output_format.schema"
+    return "response_format.json_schema.schema" if endpoint == "chat" else "text.format.schema"
+
+
+def _configured(body: dict[str, Any]) -> dict[str, Any]:
+    return mapping(mapping(body.get("output_config")).get("format"))
 
 
 def judged(endpoint: str, answer: Answer) -> tuple[tuple[int, str], ...]:

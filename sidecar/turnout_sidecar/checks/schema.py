@@ -1,8 +1,8 @@
 """Whether the text of an answer is JSON of the shape that was asked for, and what is wrong with it where it is not.
 
-Rules: the text is parsed strictly, a fenced block is no JSON; what is told about an error is its place, the rule and what the
-schema itself says, never a value of the answer; names of members that the schema does not mention are told as `*`; validators
-are kept by the digest of their schema, a bounded number of them, schemas that cannot be used as well.
+Rules: the text is parsed strictly, a fenced block is no JSON, nor is an object with a member twice; what is told about an error is
+its place, the rule and what the schema itself says, never a value of the answer; names of members that the schema does not mention
+are told as `*`; validators are kept by the digest of their schema, a bounded number of them, schemas that cannot be used as well.
 """
 
 import hashlib
@@ -14,7 +14,9 @@ import jsonschema_rs
 import orjson
 
 from turnout_contract.answer_schema import SchemaUnusable, built
+from turnout_sidecar.answers.leaves import strings_in
 from turnout_sidecar.checks.schema_words import told
+from turnout_sidecar.wire.json_body import quotes
 
 __all__ = ["Checker", "SchemaError", "SchemaUnusable", "errors"]
 
@@ -53,6 +55,8 @@ class Checker:
             value = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             return (_no_json(text, error),)
+        if quotes(text.encode()) != 2 * strings_in(value):
+            return (SchemaError("", "gives a member twice"),)
         if self._validator.is_valid(value):
             return ()
         if len(text) > _DETAILED or self._reach.ways ** min(_depth(value), 8) > _MOST_WAYS:

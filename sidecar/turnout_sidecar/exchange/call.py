@@ -178,6 +178,7 @@ class Exchange:
     dropped: tuple[str, ...] = ()  # fields that the backend's protocol cannot say
     usage: Usage | None = None  # of the answer that was given
     # record
+    renamed: Mapping[str, str] = {}  # names that the caller chose, and what is told in their place (`inspection.names`)
     cost_nano: int | None = None  # of all attempts; None: some part is unpriced
     status: int = 0
     error: str | None = None  # low-cardinality
@@ -212,6 +213,10 @@ class Exchange:
         self.receive = receive  # reads the body, once
         self.attempts: list[Attempt] = []  # by call_upstream
         self.guard = GuardTrail()  # by the guard stages
+
+    def told(self, name: str) -> str:
+        """A name of the call's as it may be told: logs and spans write no other."""
+        return self.renamed.get(name, name)
 
 
 Receive = Callable[[int], Awaitable[bytes]]

@@ -9,7 +9,12 @@ from typing import Any
 
 
 class CallError(Exception):
-    """An answer that is an error: status, a stable code, a sentence, and the field it is about."""
+    """An answer that is an error: status, a stable code, a sentence, and the field it is about.
+
+    `quoted`: it holds words of a provider, which may repeat what it was sent.
+    """
+
+    quoted = False
 
     def __init__(
         self,
@@ -37,6 +42,18 @@ class CallError(Exception):
         self.param = None if self.param is None else rewritten(self.param)
         self.details = _rewritten(self.details, rewritten)
         self.args = (self.message,)
+
+    def told(self, rewritten: Callable[[str], str]) -> "CallError":
+        """Another one, whose texts for the caller are changed. Its words of machines (code, kind), which logs tell too, are not."""
+        return CallError(
+            self.status,
+            self.code,
+            rewritten(self.message),
+            param=None if self.param is None else rewritten(self.param),
+            kind=self.kind,
+            headers=self.headers,
+            details=_rewritten(self.details, rewritten),
+        )
 
 
 def _rewritten(value: Any, rewritten: Callable[[str], str]) -> Any:

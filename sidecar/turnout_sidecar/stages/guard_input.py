@@ -15,6 +15,7 @@ from turnout_sidecar.exchange.call import Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError
 from turnout_sidecar.exchange.guarded import Done, Verdict
 from turnout_sidecar.faults import place
+from turnout_sidecar.inspection import own_schema
 from turnout_sidecar.inspection.answer import asks_json
 from turnout_sidecar.inspection.aside import aside
 from turnout_sidecar.inspection.guards import LiveGuard
@@ -36,7 +37,7 @@ _ANSWERS = "chat"
 
 
 class GuardInput:
-    """The stage: writes `exchange.guard` and `exchange.masks`. Raises CallError 403 and 503."""
+    """The stage: writes `exchange.guard` and `exchange.masks`. Raises CallError 400, 403 and 503."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -59,7 +60,12 @@ class GuardInput:
             return await proceed(exchange)
         trail.inspected = True
         exchange.masks = question.masks
-        response = await proceed(exchange)
+        try:
+            response = await proceed(exchange)
+        except CallError as error:
+            if not error.quoted or not _may_hold(exchange, question.masks):
+                raise
+            raise _error_restored(exchange, question.masks.table, error) from None
         tell_answer(exchange, response)  # before values are put back
         if exchange.endpoint.operation == _ANSWERS and _may_hold(exchange, question.masks):
             await self._restore(exchange, guard, question.masks, response)
@@ -72,6 +78,7 @@ class GuardInput:
         try:
             question = await aside(len(exchange.raw), lambda: Question(exchange, guard, key))
             await question.inspect()
+            await aside(len(exchange.raw), lambda: own_schema.check(exchange, guard))
         except CallError:
             exchange.guard.rest(guard.unasked_in)
             if acts:
@@ -120,6 +127,17 @@ class GuardInput:
 def _may_hold(exchange: Exchange, masks: Masks) -> bool:
     """Whether the answer may hold placeholders: this call's, those it named, or those of turns that its provider keeps."""
     return bool(masks.table.live or masks.asked) or not _KEPT.isdisjoint(exchange.body)
+
+
+def _error_restored(exchange: Exchange, table: Table, error: CallError) -> CallError:
+    """An error in the words of a provider, which repeat what it was sent: put back as in an answer, for the caller alone."""
+    try:
+        restored = error.told(table.restore)
+    except Exception as fault:  # noqa: BLE001  boundary: restoring fails open, the placeholders stay
+        _LOG.warning("the error of call %s is not restored: %s", exchange.id, place(fault))
+        return error
+    _counted(exchange, table)
+    return restored
 
 
 def _is_json(text: str) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 from turnout_sidecar.answer_content import tell_answer
 from turnout_sidecar.exchange.call import ByteStream, Exchange, Proceed, Response
 from turnout_sidecar.exchange.errors import CallError
+from turnout_sidecar.inspection import names
 from turnout_sidecar.ports.telemetry import Telemetry
 
 CLIENT_CLOSED_REQUEST = 499  # never sent: nobody is there
@@ -63,6 +64,7 @@ class Record:
         for attempt in exchange.attempts:
             total = None if total is None or attempt.cost_nano is None else total + attempt.cost_nano
         exchange.cost_nano = total
+        names.tell(exchange)
         self._telemetry.end(exchange)
 
 

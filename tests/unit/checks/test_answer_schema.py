@@ -228,8 +228,29 @@ def test_numbers_of_any_size_are_judged() -> None:
     assert rules("1e999", {"type": "number"}) == [("", "json")]
 
 
-def test_formats_are_annotations() -> None:
-    assert schema.errors({"format": "email"}, '"nobody"') == ()
+@pytest.mark.parametrize("draft", [None, *answer_schema.DRAFTS])
+def test_formats_are_annotations_in_every_draft(draft: str | None) -> None:
+    said = {} if draft is None else {"$schema": f"https://{draft}"}
+    assert schema.errors({**said, "format": "email"}, '"nobody"') == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":"x","a":1}',
+        '{"a":1,"a":1}',
+        '{"a":1,"\\u0061":2}',
+        '{"b":[{"c":{"d":1,"d":2}}],"a":1}',
+        '{"a":1,"b":"\\"","b":"\\\\"}',
+    ],
+)
+def test_an_answer_that_gives_a_member_twice_is_no_json_of_any_shape(text: str) -> None:
+    assert [error[1:] for error in schema.errors({"type": "object"}, text)] == [("gives a member twice", "json")]
+
+
+def test_a_value_that_stands_twice_and_quotes_in_strings_are_no_member_twice() -> None:
+    for text in ('["a","a",{"a":"a"},{"a":"a"}]', '{"a":"\\"","b":"\\\\\\"","\\"":"\\\\"}', '"a:\\"b\\""'):
+        assert schema.errors(True, text) == ()
 
 
 WANTED = {"type": "object", "required": ["a"]}
