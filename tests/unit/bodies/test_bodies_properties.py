@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnout_sidecar.bodies.fields import KINDS, KNOWN
-from turnout_sidecar.bodies.raw import quotes, rewrite_raw
+from turnout_sidecar.bodies.raw import rewrite_raw
 from turnout_sidecar.bodies.reading import read
 from turnout_sidecar.bodies.skipped import WORDS
 from turnout_sidecar.guarding.findings import Finding
+from turnout_sidecar.wire.json_body import quotes
 
 ENDPOINTS = ("chat", "responses", "messages", "count_tokens", "embeddings")
 NAMES = st.sampled_from(sorted(KNOWN - {"model"})) | st.text(max_size=6)
