@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from turnout_sidecar.bodies.leaves import Leaves
-from turnout_sidecar.bodies.raw import quotes, rewrite_raw
+from turnout_sidecar.bodies.raw import rewrite_raw
 from turnout_sidecar.bodies.reading import read
+from turnout_sidecar.wire.json_body import quotes
 
 
 def texts(leaves: Leaves) -> list[str]:
