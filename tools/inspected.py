@@ -57,7 +57,8 @@ and `text` of responses, and its items `mcp_list_tools` and the tools of `tool_s
 type in a part of a message makes nobody else speak.
 
 Everything is looked for everywhere, but for two things. In definitions, and in the name of a tool where it is called, a deny
-pattern that blocks masks instead, so that none of it leaves and no tool refuses a call. An attempt to turn the model, and what a
+pattern that blocks masks instead, so that no tool refuses a call, and leaves what names something for a machine as it is: keys,
+references, patterns, addresses and lists of names, and a name that it matches in part. An attempt to turn the model, and what a
 plug-in flags, is never what the application itself says: definitions and the system's words; for the built-in score also what
 assistants said.
 

@@ -4,7 +4,7 @@ A policy that is left out guards nothing, so one that was never good is handed t
 an object that cannot be read. It closes what it attaches to, as far as that can be told, else every route.
 
 Rules: a kind that is misspelled counts as what it resembles; of a file that cannot be read nothing is known but its words: one that
-names no such kind closes nothing.
+says no such kind closes nothing.
 """
 
 import difflib
@@ -19,7 +19,7 @@ CLOSING: Final = ("Budget", "GuardrailPolicy")
 _GROUP: Final = API_VERSION.partition("/")[0]
 _LIKE: Final = 0.8
 _COMMENT: Final = re.compile(r"(?m)^\s*#.*$|\s#\s.*$")
-_NAMED: Final = re.compile(rf"\b(?:{'|'.join(CLOSING)})\b")
+_NAMED: Final = re.compile(rf"\bkind\b[^\n]*?\b({'|'.join(CLOSING)})\b")
 _KIND: Final = re.compile(r"""\bkind["']?\s*:\s*["']?(\w+)""")
 
 

@@ -1,7 +1,8 @@
 """Names that a caller chose itself, as logs and spans may tell them: a model's name beyond a prefix, team, use case, outcome.
 
 They leave for no provider, but they are told of the call, and a person's address serves some as an outcome's name. What the guard
-of the call would not let leave in a question is masked in them, with placeholders that are the same throughout the outcome.
+of the call would not let leave in a question is masked in them, with placeholders that are the same for all calls of a team, so
+that what is told of them adds up.
 
 Rules: only what a caller said itself is looked at, and what a guard acts on; a call that ended before it had a rule is looked at
 with all guards; what could not be looked at is masked whole; plug-ins are not asked; no name is kept beyond the call.
@@ -26,6 +27,8 @@ from turnout_sidecar.masking.placeholders import masked as cut
 _LOG = logging.getLogger("turnout.guardrails")
 TRACE: Final = "tracestate"
 _TEAM: Final = "x-turnout-team"
+_TOLD: Final = "told"
+"""One conversation for all: what is told of a team adds up over its calls."""
 _MOST_REMEMBERED: Final = 4096
 
 
@@ -63,9 +66,8 @@ def _guards(exchange: Exchange) -> Iterable[LiveGuard]:
 
 
 def _masker(exchange: Exchange) -> Masker:
-    caller = exchange.caller
-    outcome = caller.outcome_id if caller is not None and caller.outcome_id else ""
-    return Masker(exchange.runtime.masking_key, partition_of(exchange.runtime.namespace, caller), f"outcome:{outcome}")
+    runtime = exchange.runtime
+    return Masker(runtime.masking_key, partition_of(runtime.namespace, exchange.caller), _TOLD)
 
 
 def _renamed(exchange: Exchange, text: str, guards: Sequence[LiveGuard], masker: Masker) -> str:

@@ -4,8 +4,8 @@
 holds of the body, so that nothing that comes after can see another one: the cache, the provider, what is told of the call.
 
 Rules: what could not be looked at is failed, and fails closed unless the policy says otherwise; where it does, the call goes on
-as a Restricted one; definitions of tools and shapes are masked, and their words are never a reason to refuse a call; no error
-holds a match.
+as a Restricted one; definitions of tools and shapes are masked, and their words are never a reason to refuse a call (see
+defined.py); no error holds a match.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from turnout_sidecar.faults import place
 from turnout_sidecar.guarding import scanner
 from turnout_sidecar.guarding.findings import Finding
 from turnout_sidecar.inspection.aside import aside
+from turnout_sidecar.inspection.defined import Defined
 from turnout_sidecar.inspection.guards import Denied, LiveGuard, LivePlugin, check_of
 from turnout_sidecar.inspection.headers import as_header, other_than_features, passed_on, withheld
 from turnout_sidecar.inspection.masks import Masks, conversation_of, partition_of
@@ -63,7 +64,7 @@ class Question:
         self._in_headers: dict[str, list[Match]] = {}
         self._refusals: list[tuple[str, str | None]] = []
         self._rerouted = False
-        self._names: frozenset[str] | None = None
+        self._defined = Defined(self._leaves)
 
     async def inspect(self) -> None:
         """See the module. Raises CallError 403, and 503 where a check could not be made."""
@@ -178,8 +179,10 @@ class Question:
                 for index in range(stretch.first, stretch.end):
                     found += ((index, match) for match in denied.matches(leaves.items[index].text))
             for index, match in dict.fromkeys(found):
-                matched = True
-                self._matches.setdefault(index, []).append(self._in_its_place(index, match))
+                placed = self._defined.placed(index, match)
+                if placed is not None:
+                    matched = True
+                    self._matches.setdefault(index, []).append(placed)
         for name, text in self._headers.items():
             held = list(as_header(name, denied.matches(text)))
             matched = matched or bool(held)
@@ -194,20 +197,6 @@ class Question:
             for match in matches
             for index, start, end in within(stretch, match.start, match.end)
         ]
-
-    def _in_its_place(self, index: int, match: Match) -> Match:
-        """What a pattern matches in a definition does not leave, and refuses nothing: nor does its name where a tool is called."""
-        if match.action != "Block":
-            return match
-        leaf = self._leaves.items[index]
-        defined = leaf.part == "definition" or ((leaf.bare or leaf.key) and leaf.text in self._defined_names())
-        return match._replace(action="Mask") if defined else match
-
-    def _defined_names(self) -> frozenset[str]:
-        if self._names is None:
-            items = self._leaves.items
-            self._names = frozenset(one.text for one in items if one.part == "definition" and (one.bare or one.key))
-        return self._names
 
     def _injection(self) -> None:
         steps = self._guard.guard.injections

@@ -125,7 +125,8 @@ class Table:
 
     def resolve(self, placeholder: str, *, as_json: bool) -> str | None:
         """The value of a placeholder (its canonical form), counted; None: it stays where it is."""
-        value = self._live.get(placeholder)
+        # what was masked in a kept answer is never put back, not for a call either that holds, or guesses, the value
+        value = None if placeholder in self.given else self._live.get(placeholder)
         if value is None:
             self.unresolved += placeholder not in self._taken and placeholder not in self.given
             return None

@@ -133,6 +133,50 @@ async def test_a_tool_whose_name_is_denied_is_called_by_its_name_and_goes_on(str
     assert refused.status == 403
 
 
+NAMED = ("falcon_search", "search_falcon", "falcon2", "getFalconRate", "falcon__search", "falcon")
+
+
+@pytest.mark.parametrize("action", ["Mask", "Block"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("api", ["chat", "responses", "messages"])
+async def test_a_name_that_is_denied_in_part_is_a_name_all_the_same(
+    api: str, stream: bool, action: guards.Action
+) -> None:
+    """What a machine is called by works only whole: names of tools, of members, references."""
+    way = Way(api, api, stream)
+    schema = {
+        "type": "object",
+        "properties": {"falcon_id": {"$ref": "#/$defs/falcon"}, "to": {"type": "string", "pattern": "^falcon-[0-9]+$"}},
+        "required": ["falcon_id"],
+        "$defs": {"falcon": {"type": "string", "description": "About falcon."}},
+    }
+    function = {"chat": "parameters", "responses": "parameters", "messages": "input_schema"}[api]
+    tools: list[dict[str, Any]] = [{"name": name, function: schema} for name in NAMED]
+    if api == "chat":
+        tools = [{"type": "function", "function": tool} for tool in tools]
+    elif api == "responses":
+        tools = [{"type": "function", **tool} for tool in tools]
+        tools.append({"type": "mcp", "server_label": "falcon", "server_url": "https://mcp.falcon.example/sse"})
+    body = {"responses": items, "messages": blocks, "chat": chat}[api](tools=tools)
+    echo = Echo(lambda sent: Made(calls=tuple((name, '{"falcon_id": "falcon-1"}') for name in called(sent))))
+    async with a_gateway(through(way, denying(action, "(?i)falcon")), upstream=echo) as gateway:
+        reply = await way.ask(gateway, body)
+    assert [(name, json.loads(arguments)) for name, arguments in way.heard(reply).calls] == [
+        (name, {"falcon_id": "falcon-1"}) for name in NAMED
+    ]
+    sent = echo.raw.decode()
+    assert '"falcon_id"' in sent
+    assert "#/$defs/falcon" in sent
+    assert "About falcon" not in sent
+    assert api != "responses" or "https://mcp.falcon.example/sse" in sent
+
+
+def called(sent: Body) -> list[str]:
+    """The tools that a provider was told of, by their names there."""
+    found = [tool.get("function", tool) for tool in sent["tools"]]
+    return [tool["name"] for tool in found if "name" in tool]
+
+
 PARTS = [{"type": "text", "text": "about Project"}, {"type": "text", "text": "Falcon, please"}]
 
 

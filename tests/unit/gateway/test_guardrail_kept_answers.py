@@ -80,6 +80,20 @@ async def test_of_a_kept_answer_ones_own_is_put_back_and_what_was_masked_on_outp
     assert len(echo.requests) == 2
 
 
+@every_way
+async def test_whoever_guesses_a_value_that_was_masked_in_a_kept_answer_is_not_told_so(way: Way) -> None:
+    """What a call says beside its question is no part of the cache's key: thousands of guesses could be asked for nothing."""
+    cache, echo = a_cache(), Echo(lambda _: f"Mail {EMAIL} or pay {CARD}.")
+    guesses = {"metadata": {"x": f"{EMAIL} {CARD}"}} if way.asked != "messages" else {"metadata": {"user_id": EMAIL}}
+    async with a_gateway(through(way, GUARD, **kept()), upstream=echo, cache=cache) as gateway:
+        first = await way.say(gateway, "Who?", temperature=0)
+        await cache.keeper.settled()
+        again = await way.say(gateway, "Who?", temperature=0, **guesses)
+    text = way.heard(again).text
+    assert text == way.heard(first).text
+    assert [name.partition("_")[0] for name in holders(text)] == ["<EMAIL", "<CARD"]
+
+
 @pytest.mark.parametrize("outcome", ["", "claim-7"])
 @every_way
 async def test_a_question_in_other_words_gets_the_answer_that_was_masked_on_output(way: Way, outcome: str) -> None:

@@ -59,6 +59,15 @@ async def test_what_a_guard_finds_in_a_model_s_name_beyond_a_prefix_is_told_mask
     assert b"gpt-4 for <CARD_" in spans
 
 
+async def test_a_team_has_one_name_over_all_its_outcomes_and_another_team_has_another() -> None:
+    """Else what is told of a team could not be added up."""
+    told_as = [
+        (await told(a_guard(), **{HEADERS[0]: team, HEADERS[2]: outcome}))[0].renamed[team]
+        for team, outcome in ((EMAIL, "o1"), (EMAIL, "o2"), (f"x.{EMAIL}", "o1"))
+    ]
+    assert told_as[0] == told_as[1] != told_as[2]
+
+
 async def test_one_outcome_has_one_name_and_another_has_another() -> None:
     lines = [(await told(a_guard(), **{HEADERS[2]: name}))[0].renamed[name] for name in (EMAIL, f"x.{EMAIL}")]
     again = await told(a_guard(), **{HEADERS[2]: EMAIL, HEADERS[1]: EMAIL})

@@ -100,6 +100,19 @@ async def test_one_of_another_namespace_closes_nothing_here(served: Served) -> N
     assert await served.statuses() == [200, 200]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: Error Budget\nrows: [",
+        "apiVersion: turnout.dev/v1alpha1\nkind: ModelRoute\nmetadata: {annotations: {note: see GuardrailPolicy}}\nspec: {",
+    ],
+)
+async def test_an_unreadable_file_that_only_speaks_of_such_a_kind_closes_nothing(served: Served, text: str) -> None:
+    served.folder.write_text("other.yaml", text)
+    await served.start()
+    assert await served.statuses() == [200, 200]
+
+
 async def test_one_for_all_namespaces_closes_this_one_too(served: Served) -> None:
     wide = {**policy({**MISTYPED, "namespaceSelector": {}}), "metadata": {"name": "x", "namespace": "turnout-system"}}
     served.folder.write("policy.yaml", wide)
