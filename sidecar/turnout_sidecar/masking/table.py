@@ -11,7 +11,7 @@ policy does not want restored is in the table, so that it counts as known, but n
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from turnout_sidecar.masking.placeholders import EXACT, JSON_LIKE, LIKE, LONG, SHORT, TEXT, Form, Masker, lookalikes
@@ -26,7 +26,7 @@ _TYPED = f"<{TEXT}_"
 class Table:
     """Placeholders and values of one call. `restored` and `unresolved` count what answers held."""
 
-    __slots__ = ("_kept", "_live", "_masker", "_names", "_sorted", "_taken", "given", "restored", "unresolved")
+    __slots__ = ("_kept", "_live", "_masker", "_names", "_sorted", "_taken", "given", "kept", "restored", "unresolved")
 
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
@@ -36,7 +36,9 @@ class Table:
         self._kept: set[str] = set()
         self._sorted: list[str] | None = None
         self.given: set[str] = set()
-        """What stands in the answer for good, since it was masked there: none of them is put back, nor missed."""
+        """What stands in the answer for good, since it was masked there: nobody misses it."""
+        self.kept: Collection[str] = ()
+        """What did so in an answer that was kept, of another call: put back for nobody, who guesses the value either."""
         self.restored = 0
         self.unresolved = 0
 
@@ -125,8 +127,7 @@ class Table:
 
     def resolve(self, placeholder: str, *, as_json: bool) -> str | None:
         """The value of a placeholder (its canonical form), counted; None: it stays where it is."""
-        # what was masked in a kept answer is never put back, not for a call either that holds, or guesses, the value
-        value = None if placeholder in self.given else self._live.get(placeholder)
+        value = None if placeholder in self.kept else self._live.get(placeholder)
         if value is None:
             self.unresolved += placeholder not in self._taken and placeholder not in self.given
             return None

@@ -159,7 +159,9 @@ class LookUpCache:
         exchange.saved_nano = kept.cost_nano
         exchange.dropped = kept.dropped
         if exchange.masks is not None:
-            exchange.masks.table.given.update(kept.given)
+            table = exchange.masks.table
+            table.given.update(kept.given)
+            table.kept = kept.given
         cached = CACHED[exchange.endpoint.name]
         body = cached.renewed(kept.body, exchange.id, self._clock.unix_ns() // 1_000_000_000)
         if exchange.stream:

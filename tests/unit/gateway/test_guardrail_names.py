@@ -25,13 +25,13 @@ TRUST = ("Outcome", "Team", "UseCase", "User")
 
 async def told(guard: guards.Guard | None, model: str = "assistant", **headers: str) -> tuple[Exchange, bytes, bytes]:
     """A call, its line in the log, and its spans."""
-    gate = snap.Gateway(clients=(a_client(trust=TRUST),))
+    gate = snap.Gateway(clients=(a_client(trust=TRUST),), masking_key=snap.SecretFile("mask", "key"))
     rule = a_rule(guard=guard.id if guard is not None else None)
     route = a_route("assistant", rule, models=("assistant", "gpt-*"))
     closed = a_route("shut", rules=(), closed="for a test")
     kept = () if guard is None else (guard,)
     snapshot = a_snapshot(route, closed, providers=(a_provider(),), gateway=gate, guards=kept)
-    telemetry, secrets = FakeTelemetry(), HeldSecrets({"app": {"key": b"key-of-app"}})
+    telemetry, secrets = FakeTelemetry(), HeldSecrets({"app": {"key": b"key-of-app"}, "mask": {"key": b"m" * 32}})
     async with a_gateway(snapshot, upstream=Echo(), telemetry=telemetry, secrets=secrets) as gateway:
         body = {**asked("chat", "Hello"), "model": model}
         await call(gateway, body, authorization="Bearer key-of-app", **headers)
