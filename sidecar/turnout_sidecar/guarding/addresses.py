@@ -56,7 +56,7 @@ _COLON_ADDRESS = re.compile(
     r"[0-9A-Fa-f]{0,4}(?::(?!\d{1,3}\.\d)[0-9A-Fa-f]{0,4}){1,8}(?::\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,15})?"
 )
 # what needs no second look: nothing goes on at either side, see `_stands`
-_MAC_COLON = re.compile(r"(?<![\w:])(?<![^\W_][\-.])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:%]|\.\d|-[^\W_])")
+_MAC_COLON = re.compile(r"(?<![\w:])(?<![^\W_][\-.])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w%]|:[\w:]|\.\d|-[^\W_])")
 _MAC_HYPHEN = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
 _MAC_DOT = re.compile(r"\.[0-9A-Fa-f]{4}\.")
 _MACS = (re.compile(r"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"), re.compile(r"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"))
@@ -260,6 +260,7 @@ def _stands(text: str, start: int, end: int) -> bool:
         return False
     if before in {"-", "."} and before and text[start - 2 : start - 1].isalnum():
         return False
-    return not (
-        after.isalnum() or (after in {"_", ":"} and after) or (after == "-" and text[end + 1 : end + 2].isalnum())
-    )
+    if after in {"-", ":"}:
+        following = text[end + 1 : end + 2]
+        return not following.isalnum() and (after == "-" or following not in {"_", ":"})
+    return not (after.isalnum() or after == "_")

@@ -35,6 +35,10 @@ _ESCAPES = re.compile(
     r"|(?<=[^=]=)(?:40(?=[A-Za-z0-9-]{1,63}(?:\.|=2E)[A-Za-z0-9])|2E(?=[A-Za-z])|\r?\n(?=\S)))"
 )
 _QUOTED = re.compile("=(?:40|2E|\r?\n)")
+# a line of quoted-printable that goes on in the next, and what tells that a text is written so: other escapes, full lines
+_SOFT = re.compile("(?<=[^=]=)\r?\n(?=\\S)")
+_PRINTABLE = re.compile("=(?:3D|0D|20\r?\n|[C-F][0-9A-F]=[89AB][0-9A-F])")
+_FULL, _FULLEST = 60, 76
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SPECIAL = (
     dict.fromkeys(_DASHES, "-")
@@ -75,10 +79,11 @@ _DEPTH = 3
 class Plain:
     """A text in its plain form, and where each replaced piece of the original went.
 
-    seen: what look() says of the plain form, where that is known.
+    seen: what look() says of the plain form, where that is known. joined: whether lines were joined that end in an equals sign,
+    which may as well be two. printable: whether the text is quoted-printable, where they are one.
     """
 
-    __slots__ = ("_at", "_pieces", "_under", "seen", "text")
+    __slots__ = ("_at", "_pieces", "_under", "joined", "printable", "seen", "text")
 
     def __init__(
         self, text: str, at: list[int], pieces: list[tuple[int, int, int]], under: "Plain | None" = None
@@ -88,6 +93,7 @@ class Plain:
         self._pieces = pieces
         self._under = under
         self.seen: tuple[bytes, bool, str] | None = None
+        self.joined = self.printable = False
 
     @property
     def moved(self) -> bool:
@@ -191,16 +197,18 @@ def look(text: str) -> tuple[bytes, bool, str]:
     return raw, _SCRIPTS.search(strange) is not None, "".join(_SIGNS.findall(strange))
 
 
-def normalise(text: str) -> Plain:
-    """The plain form of a text, in time linear in its length."""
+def normalise(text: str, *, join: bool = True) -> Plain:
+    """The plain form of a text, in time linear in its length; join: lines that end in an equals sign go on in the next."""
     plain = Plain(text, [], [])
     plain.seen = seen = look(text)
     signs = seen[2]
     # an equals sign, which many texts have, hardly ever begins an escape
     if not signs or not (signs.strip("=") or _QUOTED.search(text)):
         return plain
-    for _ in range(_DEPTH):
-        resolved = _once(plain, signs)
+    joined = join and "=" in signs and _SOFT.search(text) is not None
+    printable = joined and _is_printable(text)
+    for level in range(_DEPTH):
+        resolved = _once(plain, signs, join=joined and not level)
         if not resolved:
             break
         plain, text = resolved, resolved.text
@@ -214,7 +222,19 @@ def normalise(text: str) -> Plain:
         unmixed = _unmixed(text, plain.seen[2] if plain.seen else text)
         if unmixed != text:
             plain.text, plain.seen = unmixed, None
+    plain.joined, plain.printable = joined, printable
     return plain
+
+
+def _is_printable(text: str) -> bool:
+    """Whether a text is written in quoted-printable, as far as can be told."""
+    if _PRINTABLE.search(text):
+        return True
+    for found in _SOFT.finditer(text):
+        at = found.start()
+        if _FULL <= at - text.rfind("\n", max(0, at - _FULLEST - 1), at) - 1 <= _FULLEST:
+            return True
+    return False
 
 
 def _unmixed(text: str, signs: str) -> str:
@@ -258,8 +278,8 @@ def _escapes(text: str, signs: str) -> Iterable[re.Match[str]]:
     return escapes
 
 
-def _once(plain: Plain, signs: str) -> Plain | None:
-    """One level of escapes resolved; nothing where there are none."""
+def _once(plain: Plain, signs: str, *, join: bool) -> Plain | None:
+    """One level of escapes resolved, and lines joined; nothing where there are none."""
     text = plain.text
     parts: list[str] = []
     places: list[int] = []
@@ -269,7 +289,7 @@ def _once(plain: Plain, signs: str) -> Plain | None:
         piece = found[0]
         # a run of characters that say nothing may follow a character of another script
         meant = _unescape(piece) if piece[0] < "\x80" else _fold(piece[0])
-        if meant == piece:
+        if meant == piece or not (meant or join or piece[-1] != "\n"):
             continue
         begin, stop = found.span()
         parts += (text[at:begin], meant)

@@ -51,6 +51,8 @@ _OCTETS = re.compile(
     r"(?!0\.|127\.|255\.)(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}"
 )
 _VERSIONS = ("version", "release", "firmware", "build", "rev", "section", "chapter", "§")
+# an address may stand behind one of these and an underscore, where versions stand behind other names
+_NAMES = ("ip_", "host_", "addr_", "address_", "server_", "node_", "client_", "src_", "dst_", "peer_", "from_", "to_")
 _TOUCHES = frozenset(b".-+/$_0a")
 _TOUCHING = frozenset(bytes((code,)) for code in _TOUCHES)
 _DIGIT = ord("0")
@@ -324,6 +326,8 @@ def _address(page: Page, at: int, end: int) -> Claim | None:
     if _OCTETS.fullmatch(page.text, at, end) is None:
         return None
     before = page.text[max(0, at - 12) : at].rstrip(" :=\n").lower()
+    if page.raw[at - 1 : at] == b"_" and not before.endswith(_NAMES):
+        return None
     if before.endswith(_VERSIONS) or (before.endswith("v") and not before[-2:-1].isalpha()):
         return None
     return Claim(_RANK, at, end, "IPAddress", "ipv4")
@@ -331,7 +335,9 @@ def _address(page: Page, at: int, end: int) -> Claim | None:
 
 def _address_stands(shape: bytes, at: int) -> bool:
     before = shape[at - 1 : at]
-    return before not in {b"0", b"a", b"_"} and shape[at - 2 : at] not in {b"0.", b"a.", b"0-"}
+    if before == b"_":
+        return shape[at - 2 : at] == b"a_"
+    return before not in {b"0", b"a"} and shape[at - 2 : at] not in {b"0.", b"a.", b"0-"}
 
 
 _ID_CHECKS: dict[bytes, Check] = {
