@@ -18,7 +18,7 @@ from turnout_sidecar.guarding.phones import ANY, Check
 from turnout_sidecar.guarding.words import Words
 
 _RANK = 4
-_SEPARATOR = rb"[ .\-/_\t]{0,2}\n?"
+_SEPARATOR = rb"[ .\-/_\t+]{0,2}\n?"
 _WRITTEN = (
     re.compile(rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000(?![0a])"),
     re.compile(rb"0000" + _SEPARATOR + rb"000000" + _SEPARATOR + rb"0{4,5}(?![0a])"),

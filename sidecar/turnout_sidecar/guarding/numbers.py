@@ -50,6 +50,8 @@ _IPV4 = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}(?![0a_])(?!\.0)")
 _OCTETS = re.compile(
     r"(?!0\.|127\.|255\.)(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}"
 )
+_PREFIX = re.compile(r"/(\d\d?)(?![\w.])")
+_BITS = 32
 _VERSIONS = ("version", "release", "firmware", "build", "rev", "section", "chapter", "§")
 # an address may stand behind one of these and an underscore, where versions stand behind other names
 _NAMES = ("ip_", "host_", "addr_", "address_", "server_", "node_", "client_", "src_", "dst_", "peer_", "from_", "to_")
@@ -325,12 +327,25 @@ def _in_series(shape: bytes, at: int, end: int) -> bool:
 def _address(page: Page, at: int, end: int) -> Claim | None:
     if _OCTETS.fullmatch(page.text, at, end) is None:
         return None
+    if page.raw[end : end + 1] == b"/" and _is_network(page.text, at, end):
+        return None
     before = page.text[max(0, at - 12) : at].rstrip(" :=\n").lower()
     if page.raw[at - 1 : at] == b"_" and not before.endswith(_NAMES):
         return None
     if before.endswith(_VERSIONS) or (before.endswith("v") and not before[-2:-1].isalpha()):
         return None
     return Claim(_RANK, at, end, "IPAddress", "ipv4")
+
+
+def _is_network(text: str, at: int, end: int) -> bool:
+    """Whether what stands here is the address of a network: of no machine, since all its bits behind the prefix are zero."""
+    prefix = _PREFIX.match(text, end)
+    if prefix is None or int(prefix[1]) >= _BITS:
+        return False
+    number = 0
+    for octet in text[at:end].split("."):
+        number = number << 8 | int(octet)
+    return not number & ((1 << _BITS - int(prefix[1])) - 1)
 
 
 def _address_stands(shape: bytes, at: int) -> bool:
