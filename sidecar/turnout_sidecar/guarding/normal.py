@@ -36,7 +36,7 @@ _ESCAPES = re.compile(
 )
 _QUOTED = re.compile("=(?:40|2E|\r?\n)")
 # a line of quoted-printable that goes on in the next, and what tells that a text is written so: other escapes, full lines
-_SOFT = re.compile("(?<=[^=]=)\r?\n(?=\\S)")
+_SOFT = re.compile("(?<=[^=])=\r?\n(?=\\S)")
 _PRINTABLE = re.compile("=(?:3D|0D|20\r?\n|[C-F][0-9A-F]=[89AB][0-9A-F])")
 _FULL, _FULLEST = 60, 76
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
@@ -221,7 +221,7 @@ def normalise(text: str, *, join: bool = True) -> Plain:
     # an equals sign, which many texts have, hardly ever begins an escape
     if not signs or not (signs.strip("=") or _QUOTED.search(text)):
         return plain
-    joined = join and "=" in signs and _SOFT.search(text) is not None
+    joined = join and ("=\n" in text or "=\r\n" in text) and _SOFT.search(text) is not None
     printable = joined and _is_printable(text)
     for level in range(_DEPTH):
         resolved = _once(plain, signs, join=joined and not level)
@@ -247,7 +247,7 @@ def _is_printable(text: str) -> bool:
     if _PRINTABLE.search(text):
         return True
     for found in _SOFT.finditer(text):
-        at = found.start()
+        at = found.start() + 1
         if _FULL <= at - text.rfind("\n", max(0, at - _FULLEST - 1), at) - 1 <= _FULLEST:
             return True
     return False
