@@ -134,9 +134,10 @@ _CALLED = re.compile(
 _MONEY = ("$", "€", "£")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
 _DATE_SHAPE = re.compile(rb"0000[-./ ]00[-./ ]00|00?[-./ ]00?[-./ ]0000")
+_DATED = re.compile(rb" 0000([-./])00\100?(?!0)")
 _GOES_ON = frozenset((b"a", b"0", b"_"))
 _PARTS = frozenset((b"-0", b"-a", b".0", b"/0", b":0"))  # what stands before these is a part of something longer
-_FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
+_FEWEST, _FEWEST_SAID, _FEWEST_CUT, _MOST = 7, 6, 8, 15
 _NEAR = 40
 _CUTS = 3
 _THOUSANDS = b"000 000 000"
@@ -159,7 +160,7 @@ def sure_phones(shape: bytes, at: int, *, whole: bool) -> Iterator[tuple[int, by
     for rule, pattern in begun:
         found = pattern.match(shape, at)
         if found:
-            for end in _ends(shape, at, found.end(), _MOST + 2):
+            for end in _ends(shape, at, found.end(), _FEWEST_CUT, _MOST + 2):
                 check = _sure_check(rule, shape, at, end) if whole else _SURE_CHECKS[rule]
                 if check is not None:
                     yield end, b"0" if _begins_with_zero(rule, shape[at:end]) else ANY, check
@@ -171,13 +172,13 @@ def loose_phones(shape: bytes, at: int, *, whole: bool) -> Iterator[tuple[int, b
     if found is None:
         return
     last = found.end()
-    for end in (last,) if shape[last : last + 1] == b"a" else _ends(shape, at, last, _MOST):
+    for end in (last,) if shape[last : last + 1] == b"a" else _ends(shape, at, last, _FEWEST_SAID, _MOST):
         if _FEWEST_SAID <= shape.count(b"0", at, end) <= _MOST and not (whole and shape[end : end + 2] in _PARTS):
             yield end, ANY, _no_date if _DATE_SHAPE.match(shape, at) else phone_after_word
 
 
-def _ends(shape: bytes, at: int, end: int, most: int) -> list[int]:
-    """Where a phone of so many digits at most could end that ends here at the latest."""
+def _ends(shape: bytes, at: int, end: int, fewest: int, most: int) -> list[int]:
+    """Where a phone of so many digits could end that ends here at the latest; of fewer if nothing has to be cut off."""
     ends = [end]
     for _ in range(_CUTS):
         after = shape[end : end + 2]
@@ -185,15 +186,21 @@ def _ends(shape: bytes, at: int, end: int, most: int) -> list[int]:
             # what is a number and a unit behind it ('35s') is no part of it
             shorter = _LAST_GROUP.search(shape, at, end)
             left = shape[at : shorter.start() if shorter else at]
-        elif after in _PARTS or shape.count(b"0", at, end) > most or _AMOUNT_SHAPE.search(shape, at, end):
+        elif (
+            after in _PARTS
+            or after[:1] == b"_"
+            or shape.count(b"0", at, end) > most
+            or _AMOUNT_SHAPE.search(shape, at, end)
+        ):
             # nor is a time, a date or an amount behind a space
-            left = shape[at:end].rpartition(b" ")[0]
+            dated = _DATED.search(shape, at, end)
+            left = shape[at : dated.start()] if dated else shape[at:end].rpartition(b" ")[0]
         else:
             break
         left = left.rstrip()
         if left.endswith(b")") and b"(" not in left:
             left = left[:-1]
-        if not left:
+        if left.count(b"0") < fewest:
             break
         end = at + len(left)
         ends.append(end)

@@ -1,7 +1,10 @@
 """Numbers beside other numbers: what has a shape of its own is found whatever stands next to it, tables stay as they are."""
 
+import random
+
 import pytest
 
+from turnout_sidecar.guarding.scanner import scan
 from unit.guarding.unseen_kit import named
 
 VALUES = {
@@ -61,6 +64,7 @@ BEHIND = [
     "1",
     "12",
     "16:30",
+    "250_000",
     "03:04:05",
     "12.50",
     "1.0",
@@ -129,6 +133,35 @@ def test_a_phone_ends_where_another_number_begins(phone: str, behind: str) -> No
     assert named(f"see {phone} {behind} Lee")[0] == ("Phone", phone)
 
 
+def test_signs_and_digits_of_any_kind_break_nothing() -> None:
+    draw = random.Random(11)
+    parts = [
+        "0",
+        "1 ",
+        "4111 ",
+        "+",
+        "(",
+        ")",
+        ".",
+        "-",
+        "/",
+        "\n",
+        "\t",
+        "12:30 ",
+        "2024-01-02 ",
+        "06 12 ",
+        "203.0.",
+        "a",
+        "_",
+        "$",
+        "=",
+    ]
+    for _ in range(3000):
+        text = "".join(draw.choices(parts, k=draw.randrange(3, 90)))
+        ends = [0, *(place for found in scan(text) for place in found[:2])]
+        assert ends == sorted(ends), text
+
+
 def test_a_call_log_loses_its_phones_and_keeps_its_times() -> None:
     lines = [f"{day:02d}.03. {9 + day}:15 +49 30 9018{day}20 16:3{day} 0.{day}5" for day in range(1, 8)]
     assert [value for _, value in named("\n".join(lines))] == [f"+49 30 9018{day}20" for day in range(1, 8)]
@@ -152,7 +185,10 @@ def test_a_call_log_loses_its_phones_and_keeps_its_times() -> None:
         "1 12345 6 78901 2 34567",
         "==2.4.0 ==1.10.3 ==0.9.1",
         "0 536-22-87 1 536-23-87",
-        "row 1 +5 -3 +2 16:30",
+        "+8 2019-03-24 20:16:29 -60",
+        "+19 2024-11-06 22:30:06\n+8 2021-12-02 17:46:35",
+        "0003 2029-06-03 16:30",
+        "see 1 +5 -3 +2 16:30",
     ],
 )
 def test_a_table_of_numbers_stays(text: str) -> None:
