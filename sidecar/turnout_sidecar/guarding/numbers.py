@@ -59,7 +59,7 @@ _TOUCHES = frozenset(b".-+/$_0a")
 _TOUCHING = frozenset(bytes((code,)) for code in _TOUCHES)
 _DIGIT = ord("0")
 _WINDOW, _BEHIND = 48, 40
-_PATIENCE = 512  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
+_PATIENCE = 1024  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
 _FEWEST, _FEW, _GROUPS, _DOTS = 4, 6, 2, 3
 _GROUP_ENDS = re.compile(rb"[0a)](?![0a])")
 
@@ -218,7 +218,7 @@ def _long(page: Page, begin: int, end: int) -> Iterator[Claim]:
                     taken, idle = claim.end, 0
                     yield claim
                     break
-        begin = end if stop == end else begin + _WINDOW
+        begin = end if end - begin <= _WINDOW else begin + _WINDOW
 
 
 @lru_cache(maxsize=4096)

@@ -162,6 +162,19 @@ def test_signs_and_digits_of_any_kind_break_nothing() -> None:
         assert ends == sorted(ends), text
 
 
+@pytest.mark.parametrize(("entity", "value"), EACH)
+def test_a_number_is_found_behind_a_table_of_any_length(entity: str, value: str) -> None:
+    for length in range(100):
+        table = ("12.50 3.75 120\n" * 8)[: length + 1].rstrip() + "\n"
+        assert (entity, value) in named(f"{table}{value} 16:30")[-1:], table
+
+
+def test_a_numbered_list_loses_all_of_its_values() -> None:
+    values = [value for _, value in EACH if not value.startswith("06")]
+    lines = [f"{line} {value}" for line, value in enumerate(values * 12)]
+    assert [value for _, value in named("\n".join(lines))] == values * 12
+
+
 def test_a_call_log_loses_its_phones_and_keeps_its_times() -> None:
     lines = [f"{day:02d}.03. {9 + day}:15 +49 30 9018{day}20 16:3{day} 0.{day}5" for day in range(1, 8)]
     assert [value for _, value in named("\n".join(lines))] == [f"+49 30 9018{day}20" for day in range(1, 8)]
