@@ -84,6 +84,13 @@ _REPEATED = {
     "line ends": "\r\n",
     "backslashes": "\\",
     "quotes": "\"'",
+    "open brackets": "(",
+    "plus signs": "+ ",
+    "equals signs": "=",
+    "bars": "|",
+    "words about secrets": "token ",
+    "lines that go on": "4111=\n",
+    "digits in caps": "4\ufe0f\u20e3",
 }
 
 

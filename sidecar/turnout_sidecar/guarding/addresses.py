@@ -26,6 +26,74 @@ _DOT_WORD = re.compile(
     r"[\w-]{1,63}(?:(?: ?[\[({<] ?(?:dot|\.|punkt|point|punto) ?[\])}>] ?| dot |\.)[\w-]{1,63}){1,6}", re.IGNORECASE
 )
 _DOT_SAID = re.compile(r"[^\W_]+(?:(?: dot |_dot_|\.)[^\W_]+){1,6}", re.IGNORECASE)
+# behind these, `at` tells of a place: look at example dot org
+_BEFORE_PLACES = frozenset(
+    [
+        *(
+            "look",
+            "looking",
+            "looked",
+            "meet",
+            "meeting",
+            "met",
+            "see",
+            "seen",
+            "stare",
+            "glance",
+            "peek",
+            "pointing",
+            "visit",
+        ),
+        *(
+            "me",
+            "us",
+            "you",
+            "him",
+            "her",
+            "them",
+            "it",
+            "that",
+            "this",
+            "is",
+            "are",
+            "was",
+            "were",
+            "be",
+            "been",
+            "i'm",
+        ),
+        *(
+            "hosted",
+            "available",
+            "live",
+            "lives",
+            "living",
+            "online",
+            "found",
+            "here",
+            "there",
+            "up",
+            "out",
+            "over",
+            "back",
+        ),
+        *(
+            "work",
+            "works",
+            "working",
+            "worked",
+            "started",
+            "starts",
+            "stay",
+            "arrive",
+            "arrived",
+            "join",
+            "started",
+            "good",
+        ),
+        *("site", "website", "page", "homepage", "docs", "documentation", "repo", "repository", "code", "more", "down"),
+    ]
+)
 _LAST_LABEL = re.compile(r"(?<![\w-])[^\W\d_]{2,24}\Z|_dot_[^\W\d_]{2,24}\Z", re.IGNORECASE)
 # what needs no second look: labels of ASCII, the last of letters alone
 _SIMPLE_DOMAIN = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9\-]{0,62}+\.){1,7}[A-Za-z]{2,24}+(?![\w\-]|\.\w)")
@@ -56,7 +124,7 @@ _COLON_ADDRESS = re.compile(
     r"[0-9A-Fa-f]{0,4}(?::(?!\d{1,3}\.\d)[0-9A-Fa-f]{0,4}){1,8}(?::\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,15})?"
 )
 # what needs no second look: nothing goes on at either side, see `_stands`
-_MAC_COLON = re.compile(r"(?<![\w:])(?<![^\W_][\-.])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:%]|\.\d|-[^\W_])")
+_MAC_COLON = re.compile(r"(?<![\w:])(?<![^\W_][\-.])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w%]|:[\w:]|\.\d|-[^\W_])")
 _MAC_HYPHEN = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
 _MAC_DOT = re.compile(r"\.[0-9A-Fa-f]{4}\.")
 _MACS = (re.compile(r"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}"), re.compile(r"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2}"))
@@ -135,6 +203,8 @@ def _spelled(text: str) -> Iterator[Claim]:
     for found in _AT_WORD.finditer(text):
         at = found.start()
         start = _local_start(text, at)
+        if found[1] is not None and text[start:at].lower() in _BEFORE_PLACES:
+            continue
         domain = (_DOT_WORD if found[1] is None else _DOT_SAID).match(text, found.end())
         if domain and start < at and _LAST_LABEL.search(domain[0]):
             yield Claim(4, start, domain.end(), "Email", "email-spelled")
@@ -260,6 +330,7 @@ def _stands(text: str, start: int, end: int) -> bool:
         return False
     if before in {"-", "."} and before and text[start - 2 : start - 1].isalnum():
         return False
-    return not (
-        after.isalnum() or (after in {"_", ":"} and after) or (after == "-" and text[end + 1 : end + 2].isalnum())
-    )
+    if after in {"-", ":"}:
+        following = text[end + 1 : end + 2]
+        return not following.isalnum() and (after == "-" or following not in {"_", ":"})
+    return not (after.isalnum() or after == "_")

@@ -25,12 +25,12 @@ ANY_ID_LATIN = (
     r"|\bnational\b|numero de (?:id|cédula)|cédula|cedula|identifica|identifika|\bn\.i\.|fiscal (?:code"
     r"|num)|code fiscal"
     r"|identiteits|tunniste|kennitala|isikukood|asmens kodas|personas kods|osobn|mati(?:c|č)n|resident"
-    r"|\bRG\b|\bCI\b|\bDPI\b|\bnik\b|\bktp\b|\bmy ?kad|my ?number|\bic no|\bnric"
+    r"|\bRG\b|\bCI\b|\bDPI\b|\bnik\b|\bktp\b|\bmy ?kad|my ?number|\bic no|\bnric|rodné|kimlik|nüfus|căn cước|\bcccd|\bcmnd"
 )
 ANY_ID_OTHER = (
     r"паспорт|идентиф|личн|особист|身份|身分|证件|證件|주민|등록번호|マイナンバー|個人番号|ταυτότ|αφμ|αμκα"
     r"|תעודת|ת.ז|هوية|الرقم القومي"
-    r"|आधार|บัตรประชาชน|рнокпп|снилс|инн|жсн|иин|егн|лич|јмбг|osobn|rodné|kimlik|nüfus|căn cước|cccd|cmnd"
+    r"|आधार|บัตรประชาชน|рнокпп|снилс|инн|жсн|иин|егн|лич|јмбг"
 )
 ANY_ID = Words(ANY_ID_LATIN, ANY_ID_OTHER)
 

@@ -27,20 +27,33 @@ _BEGINS = (
     f"\u0180-\u01c3\u0250-\u02af\u0388-\u03cf\u0400-\u0482\u048a-\u0556\u0561-\u0586\u05d0-\u05ea{_FAR}]"
 )
 _ESCAPES = re.compile(
-    _BEGINS + "(?:(?<=[^\x00-\x7f])[\u00ad\u0300-\u036f\u200b-\u200f\u2060-\u2064\ufeff]*+"
+    _BEGINS + "(?:(?<=[^\x00-\x7f])[\u00ad\u0300-\u036f\u200b-\u200f\u2060-\u2064\u20d0-\u20f0\ufe00-\ufe0f\ufeff]*+"
     "|(?<=[\x01-\x1f\x7f])"
     r"|(?<=%)(?:25)*+(?:[C-Fc-f][0-9A-Fa-f](?:%(?:25)*+[89ABab][0-9A-Fa-f]){1,3}+|[0-9A-Fa-f]{2})"
-    r"|(?<=\\)\\{0,16}+(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt/])"
-    r"|(?<=&)(?:amp;){0,4}+(?:#x?[0-9A-Fa-f]{2,5};?|[A-Za-z]{2,8};)"
+    r"|(?<=\\)\\{0,16}+(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt/._@-])"
+    r"|(?<=&)(?:amp;){0,4}+(?:#[Xx]?0{0,8}[0-9A-Fa-f]{2,5};?|[A-Za-z]{2,8};)"
     r"|(?<=[^=]=)(?:40(?=[A-Za-z0-9-]{1,63}(?:\.|=2E)[A-Za-z0-9])|2E(?=[A-Za-z])|\r?\n(?=\S)))"
 )
 _QUOTED = re.compile("=(?:40|2E|\r?\n)")
+# a line of quoted-printable that goes on in the next, and what tells that a text is written so: other escapes, full lines
+_SOFT = re.compile("(?<=[^=])=\r?\n(?=\\S)")
+_PRINTABLE = re.compile("=(?:3D|0D|20\r?\n|[C-F][0-9A-F]=[89AB][0-9A-F])")
+_FULL, _FULLEST = 60, 76
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _SPECIAL = (
     dict.fromkeys(_DASHES, "-")
     | dict.fromkeys("\u00b7\u2022\u2024\u30fb\u3002\uff61", ".")
     | {"\u034f": "", "\u115f": "", "\u1160": "", "\u3164": "", "\ufffc": "", "\u2800": " "}
 )
+_ESCAPED = "/._@-"  # a backslash before these says nothing
+# what is one character for one: where a text is made of such, it is replaced as a whole
+_WIDE = _SPECIAL | {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_ZEROS = "\u0660\u06f0\u07c0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0e50\u0ed0\u0f20\u1040\u17e0\u1810"
+_WIDE |= {chr(ord(zero) + digit): str(digit) for zero in _ZEROS for digit in range(10)} | {"\u3000": " "}
+_ONE_FOR_ONE = str.maketrans({sign: plain for sign, plain in _WIDE.items() if len(plain) == 1})
+# raised digits are a number where there are several; one or two may be a note or a power
+_RAISED = re.compile("[\u00b9\u00b2\u00b3\u2070\u2074-\u2079](?:[ .\\-/]?[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]){2,}")
+_RAISED_DIGITS = str.maketrans("\u00b9\u00b2\u00b3", "123")
 _NAMED = {
     name[:-1]: char
     for name, char in html.entities.html5.items()
@@ -70,15 +83,17 @@ _FEW, _RARE = 24, 80  # so many signs, one in so many characters, are looked at 
 _MANY = 4  # where one character in so many is beyond ASCII, the text is searched as it is
 _HIGHEST = 0x10FFFF
 _DEPTH = 3
+_LONG, _SAMPLE = 4096, 251
 
 
 class Plain:
     """A text in its plain form, and where each replaced piece of the original went.
 
-    seen: what look() says of the plain form, where that is known.
+    seen: what look() says of the plain form, where that is known. joined: whether lines were joined that end in an equals sign,
+    which may as well be two. printable: whether the text is quoted-printable, where they are one.
     """
 
-    __slots__ = ("_at", "_pieces", "_under", "seen", "text")
+    __slots__ = ("_at", "_pieces", "_under", "joined", "printable", "seen", "text")
 
     def __init__(
         self, text: str, at: list[int], pieces: list[tuple[int, int, int]], under: "Plain | None" = None
@@ -88,6 +103,7 @@ class Plain:
         self._pieces = pieces
         self._under = under
         self.seen: tuple[bytes, bool, str] | None = None
+        self.joined = self.printable = False
 
     @property
     def moved(self) -> bool:
@@ -117,7 +133,7 @@ def _fold(char: str) -> str:
     if known is not None:
         return known
     category = unicodedata.category(char)
-    if category in {"Cf", "Mn"}:
+    if category in {"Cf", "Mn", "Me"}:
         return ""
     if category == "Nd":
         return str(unicodedata.decimal(char))
@@ -139,7 +155,7 @@ def _unescape(piece: str) -> str:
         return _reference(piece)
     piece = piece.lstrip("\\")
     if len(piece) == 1:
-        return "/" if piece == "/" else " "
+        return piece if piece in _ESCAPED else " "
     return _char(int(piece[1:].strip("{}"), 16), piece)
 
 
@@ -160,7 +176,7 @@ def _reference(piece: str) -> str:
         char = _NAMED.get(name)
         return piece if char is None else char if char.isascii() else _fold(char)
     digits = name[1:]
-    hexadecimal = digits[0] == "x"
+    hexadecimal = digits[0] in "Xx"
     if not hexadecimal and not digits.isdecimal():
         return piece
     return _char(int(digits[1:], 16) if hexadecimal else int(digits), piece)
@@ -191,16 +207,24 @@ def look(text: str) -> tuple[bytes, bool, str]:
     return raw, _SCRIPTS.search(strange) is not None, "".join(_SIGNS.findall(strange))
 
 
-def normalise(text: str) -> Plain:
-    """The plain form of a text, in time linear in its length."""
+def normalise(text: str, *, join: bool = True) -> Plain:
+    """The plain form of a text, in time linear in its length; join: lines that end in an equals sign go on in the next."""
+    if not text.isascii() and ("\xb9" in text or "\xb2" in text or "\xb3" in text):
+        text = _RAISED.sub(_lowered, text)
+    seen = look(text)
+    if len(seen[2]) > _LONG and _is_made_of_such(text):
+        text = text.translate(_ONE_FOR_ONE)
+        seen = look(text)
     plain = Plain(text, [], [])
-    plain.seen = seen = look(text)
+    plain.seen = seen
     signs = seen[2]
     # an equals sign, which many texts have, hardly ever begins an escape
     if not signs or not (signs.strip("=") or _QUOTED.search(text)):
         return plain
-    for _ in range(_DEPTH):
-        resolved = _once(plain, signs)
+    joined = join and ("=\n" in text or "=\r\n" in text) and _SOFT.search(text) is not None
+    printable = joined and _is_printable(text)
+    for level in range(_DEPTH):
+        resolved = _once(plain, signs, join=joined and not level)
         if not resolved:
             break
         plain, text = resolved, resolved.text
@@ -214,7 +238,19 @@ def normalise(text: str) -> Plain:
         unmixed = _unmixed(text, plain.seen[2] if plain.seen else text)
         if unmixed != text:
             plain.text, plain.seen = unmixed, None
+    plain.joined, plain.printable = joined, printable
     return plain
+
+
+def _is_printable(text: str) -> bool:
+    """Whether a text is written in quoted-printable, as far as can be told."""
+    if _PRINTABLE.search(text):
+        return True
+    for found in _SOFT.finditer(text):
+        at = found.start() + 1
+        if _FULL <= at - text.rfind("\n", max(0, at - _FULLEST - 1), at) - 1 <= _FULLEST:
+            return True
+    return False
 
 
 def _unmixed(text: str, signs: str) -> str:
@@ -227,6 +263,16 @@ def _unmixed(text: str, signs: str) -> str:
     # only from the first to the last of them, and what decides of these beside them
     begin, end = max(0, text.find(alike[0]) - _BESIDE), text.rfind(alike[-1]) + 1 + _BESIDE
     return text[:begin] + _MIXED.sub(_latin, text[begin:end]) + text[end:]
+
+
+def _is_made_of_such(text: str) -> bool:
+    """Whether much of a long text is characters that are replaced one for one, as far as a few of them tell."""
+    few = text[:: len(text) // _SAMPLE]
+    return sum([ord(char) in _ONE_FOR_ONE for char in few]) * _MANY > len(few)
+
+
+def _lowered(found: re.Match[str]) -> str:
+    return found[0].translate(_RAISED_DIGITS)
 
 
 def _latin(found: re.Match[str]) -> str:
@@ -258,8 +304,8 @@ def _escapes(text: str, signs: str) -> Iterable[re.Match[str]]:
     return escapes
 
 
-def _once(plain: Plain, signs: str) -> Plain | None:
-    """One level of escapes resolved; nothing where there are none."""
+def _once(plain: Plain, signs: str, *, join: bool) -> Plain | None:
+    """One level of escapes resolved, and lines joined; nothing where there are none."""
     text = plain.text
     parts: list[str] = []
     places: list[int] = []
@@ -269,7 +315,7 @@ def _once(plain: Plain, signs: str) -> Plain | None:
         piece = found[0]
         # a run of characters that say nothing may follow a character of another script
         meant = _unescape(piece) if piece[0] < "\x80" else _fold(piece[0])
-        if meant == piece:
+        if meant == piece or not (meant or join or piece[-1] != "\n"):
             continue
         begin, stop = found.span()
         parts += (text[at:begin], meant)

@@ -13,20 +13,21 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from turnout_sidecar.guarding.checksums import luhn_raw
+from turnout_sidecar.guarding.cards import FEWEST as FEWEST_OF_CARD
+from turnout_sidecar.guarding.cards import cards_in, tabled_cards
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.id_claims import number_check
-from turnout_sidecar.guarding.identities import BY_SHAPE, HINTS
+from turnout_sidecar.guarding.identities import BY_SHAPE
 from turnout_sidecar.guarding.number_shapes import usual
 from turnout_sidecar.guarding.page import Page, alone
 from turnout_sidecar.guarding.phones import (
     ANY,
+    LOOSE,
     Check,
     loose_phones,
     mid_word,
     sure_phones,
 )
-from turnout_sidecar.guarding.words import Words
 
 # what may stand in a run is one letter, so that six of them in a row are found at once
 _IN_RUN = bytes(120 if code in b"0 .()-/\n+\t_" else 32 for code in range(256))
@@ -34,57 +35,33 @@ _SIX = b"xxxxxx"
 # what cannot begin a run is passed over; a run begins with a digit or a sign before one and ends with a digit; what touches it
 _RUN = re.compile(rb"(?:[ .)\-/\n\t_]+|(?<=[0a])0+)*+([0+(][0 .()\-/\n+\t_]{4,}0)(?:[a_:\-./(][a0_)]{0,5})?")
 _HARMLESS = frozenset(b":-./(")  # alone behind a number, these make it no part of anything
-_RANK = 4
+_RANK, _PHONE = 4, 6
 _BEFORE_PARTS = frozenset((b"0-", b"0."))  # what stands behind these is a part of something longer
 # the plans of runs that nothing touches before them, by their shape: a look-up here costs a third of one in a bounded cache
 _KNOWN: "dict[bytes, tuple[Start, ...]]" = {}
 _MOST_KNOWN = 4096
 _HETU = b"a000a"  # the one id of which a letter is within
+_SPACES = frozenset(b" \t\n")
+_FEWEST_OF_PHONE = 7
 _GO_ON = frozenset((b"0", b"a"))
 _AROUND = frozenset(b" \n\t\"'()")
 _STARTS = re.compile(rb"(?<![0a])(?:[+(]+0|00|0[ .\-/]0?[0(]|0\.0{1,3}\.0)")
-_SEPARATOR = rb"[ .\-/_\t]{0,2}\n?"
-_CARDS = (
-    re.compile(rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000(?![0a])"),
-    re.compile(rb"0000" + _SEPARATOR + rb"000000" + _SEPARATOR + rb"0{4,5}(?![0a])"),
-    re.compile(rb"0000(?:" + _SEPARATOR + rb"0000){3}" + _SEPARATOR + rb"000(?![0a])"),
-    re.compile(rb"0{12,19}(?![0a])"),
-    re.compile(rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0000" + _SEPARATOR + rb"0(?![0a])"),
-)
-_CARDS_SPLIT = (re.compile(rb"0(?:[ .\-]0){12,18}(?![0a])"),)
-_CARD_WORDS = Words(
-    r"card|credit|debit|visa|maestro|amex|karte|carte|tarjeta|carta|kort\b|cart(?:ã|a)o|kaart|karta|kart\b|kredit",
-    r"карт|カード|卡|카드|κάρτ|بطاقة|כרטיס",
-)
 _IPV4 = re.compile(rb"0{1,3}\.0{1,3}\.0{1,3}\.0{1,3}(?![0a_])(?!\.0)")
 _OCTETS = re.compile(
     r"(?!0\.|127\.|255\.)(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}"
 )
+_PREFIX = re.compile(r"/(\d\d?)(?![\w.])")
+_BITS = 32
 _VERSIONS = ("version", "release", "firmware", "build", "rev", "section", "chapter", "§")
+# an address may stand behind one of these and an underscore, where versions stand behind other names
+_NAMES = ("ip_", "host_", "addr_", "address_", "server_", "node_", "client_", "src_", "dst_", "peer_", "from_", "to_")
 _TOUCHES = frozenset(b".-+/$_0a")
 _TOUCHING = frozenset(bytes((code,)) for code in _TOUCHES)
 _DIGIT = ord("0")
 _WINDOW, _BEHIND = 48, 40
-_PATIENCE = 512  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
-_FEWEST, _FEW, _FEWEST_OF_CARD, _GROUPS, _DOTS = 4, 6, 12, 2, 3
+_PATIENCE = 1024  # candidates in a row that are nothing: from then on it is a table, where only cards are looked for
+_FEWEST, _FEW, _GROUPS, _DOTS = 4, 6, 2, 3
 _GROUP_ENDS = re.compile(rb"[0a)](?![0a])")
-_SIXTEEN = re.compile(
-    rb"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720|20[0-4])|3(?:52[89]|5[3-8])|6(?:011|4[4-9]|5|2|0|3|7)|81|9792"
-    rb"|50|5[678]"
-)
-_VISA = ord("4")
-# how cards of other lengths begin: Maestro, Visa, Diners, American Express and the old JCB; none of 17 or 18
-_BEGUN_BY: dict[int, tuple[bytes, ...]] = {
-    12: (b"",),
-    13: (b"4",),
-    14: (b"30", b"36", b"38", b"39"),
-    15: (b"34", b"37", b"1800", b"2131"),
-    17: (),
-    18: (),
-    19: (b"4", b"6"),
-}
-_NOT_DIGITS = b" .()-/\n+\t_"
-
 
 # where it ends, as an offset from where the shape begins; what it must begin with; what looks at the number
 Candidate = tuple[int, bytes, Check]
@@ -143,10 +120,31 @@ def numbers(page: Page, accounts: Sequence[Claim] = ()) -> Iterator[Claim]:
             for stop, first, check in begun.told() if begun.candidates is None else begun.candidates:
                 if raw[start] in first:
                     claim = check(page, start, lead + stop)
+                    if claim is not None and claim[0] == _PHONE and claim[2] < last:
+                        claim = _parted(page, plan, lead, claim)
                     if claim is not None:
                         taken = claim[2]
                         yield claim
                         break
+
+
+def _parted(page: Page, plan: Sequence[Start], lead: int, phone: Claim) -> Claim | None:
+    """A phone without the beginning of another number that stands behind a space and goes on behind it; none if little is left."""
+    raw = page.raw
+    for begun in plan:
+        start = lead + begun.at
+        if not phone.start < start < phone.end or raw[start - 1] not in _SPACES:
+            continue
+        for stop, first, check in begun.told() if begun.candidates is None else begun.candidates:
+            other = check(page, start, lead + stop) if lead + stop > phone.end and raw[start] in first else None
+            if other is None or other.rule == LOOSE:
+                continue
+            left = phone.start + len(raw[phone.start : start].rstrip())
+            if page.shape.count(b"0", phone.start, left) >= _FEWEST_OF_PHONE:
+                return phone._replace(end=left)
+            if other.rank < _PHONE:
+                return None
+    return phone
 
 
 def _runs(shape: bytes, passed: Sequence[Claim]) -> Iterator[tuple[int, int, int]]:
@@ -214,21 +212,23 @@ def _long(page: Page, begin: int, end: int) -> Iterator[Claim]:
                     continue
                 idle += 1
                 claim = check(page, start, lead + last)
+                if claim is not None and claim.rank == _PHONE:
+                    claim = _parted(page, plan(shape[lead:stop], begin - lead), lead, claim)
                 if claim is not None:
                     taken, idle = claim.end, 0
                     yield claim
                     break
-        begin = end if stop == end else begin + _WINDOW
+        begin = end if end - begin <= _WINDOW else begin + _WINDOW
 
 
 @lru_cache(maxsize=4096)
 def _table(shape: bytes, lead: int) -> tuple[Start, ...]:
     """The cards alone that begin in a run of this shape: what is left to look for in a table of numbers."""
     starts = []
-    for found in _CARDS[0].finditer(shape, lead):
-        if found.start() < lead + _WINDOW and alone(shape, *found.span()):
-            begun = Start(shape, found.start(), whole=False)
-            begun.candidates = ((found.end(), ANY, _card_of_16),)
+    for start, end, check in tabled_cards(shape, lead):
+        if start < lead + _WINDOW:
+            begun = Start(shape, start, whole=False)
+            begun.candidates = ((end, ANY, check),)
             starts.append(begun)
     return tuple(starts)
 
@@ -292,8 +292,7 @@ def _starts(shape: bytes, lead: int) -> Iterator[int]:
             begun = _STARTS.match(shape, at)
             if begun:
                 continue
-        else:
-            at = begun.end()
+        # what follows a sign could be a number of its own, whatever could begin here
         while at < len(shape) and shape[at] == _DIGIT:
             at += 1
         begun = _STARTS.search(shape, at)
@@ -304,14 +303,8 @@ def _of_digits(shape: bytes, at: int, *, whole: bool) -> list[Candidate]:
     candidates: list[Candidate] = []
     digits = shape.count(b"0", at)
     # the patterns are asked only where they can match, for a new shape is to cost little
-    if digits >= _FEWEST_OF_CARD:
-        seen = set()
-        for pattern in _CARDS if shape.startswith(b"0000", at) else _CARDS_SPLIT:
-            found = pattern.match(shape, at)
-            if found and found.end() not in seen and _card_stands(shape, at, found.end()):
-                seen.add(found.end())
-                length = found[0].count(b"0")
-                candidates.append((found.end(), _ISSUERS[length] if whole else ANY, _CARD_CHECKS[length]))
+    if digits >= FEWEST_OF_CARD:
+        candidates += cards_in(shape, at, whole=whole)
     if digits >= _FEWEST_OF_ID:
         for end in [group.end() for group in _GROUP_ENDS.finditer(shape, at, at + _LONGEST_ID + 1)][::-1]:
             check = _ID_CHECKS.get(shape[at:end])
@@ -324,13 +317,6 @@ def _of_digits(shape: bytes, at: int, *, whole: bool) -> list[Candidate]:
     return candidates
 
 
-def _card_stands(shape: bytes, at: int, end: int) -> bool:
-    """A card may also follow a name and an underscore."""
-    if shape[at - 2 : at] == b"a_":
-        return alone(shape[at:], 0, end - at)
-    return alone(shape, at, end)
-
-
 def _in_series(shape: bytes, at: int, end: int) -> bool:
     """Whether groups split by spaces go on at either side: a part of a card, an account or a phone is no id."""
     if shape.count(b" ", at, end) < _GROUPS:
@@ -338,46 +324,37 @@ def _in_series(shape: bytes, at: int, end: int) -> bool:
     return shape[at - 2 : at] == b"0 " or shape[end : end + 2] == b" 0"
 
 
-def _card_of_16(page: Page, start: int, end: int) -> Claim | None:
-    digits = page.raw[start:end]
-    if end - start > 16:  # noqa: PLR2004 - it has separators
-        digits = digits.translate(None, _NOT_DIGITS)
-    if luhn_raw(digits):
-        first = digits[0]
-        # most are Visa's
-        issued = first == _VISA or _SIXTEEN.match(digits) is not None
-        if issued and digits.count(first) < len(digits):
-            return Claim(_RANK, start, end, "CreditCard", "card")
-    return None
-
-
-def _card(page: Page, start: int, end: int) -> Claim | None:
-    digits = page.raw[start:end].translate(None, _NOT_DIGITS)
-    if digits.startswith(_BEGUN_BY[len(digits)]) and luhn_raw(digits):
-        if len(digits) == 13 and page.unspent(HINTS, start):  # noqa: PLR2004 - an id
-            return None
-        if len(digits) > 12 or page.near(_CARD_WORDS, start):  # noqa: PLR2004 - Maestro
-            return Claim(_RANK, start, end, "CreditCard", "card")
-    return None
-
-
 def _address(page: Page, at: int, end: int) -> Claim | None:
     if _OCTETS.fullmatch(page.text, at, end) is None:
         return None
+    if page.raw[end : end + 1] == b"/" and _is_network(page.text, at, end):
+        return None
     before = page.text[max(0, at - 12) : at].rstrip(" :=\n").lower()
+    if page.raw[at - 1 : at] == b"_" and not before.endswith(_NAMES):
+        return None
     if before.endswith(_VERSIONS) or (before.endswith("v") and not before[-2:-1].isalpha()):
         return None
     return Claim(_RANK, at, end, "IPAddress", "ipv4")
 
 
+def _is_network(text: str, at: int, end: int) -> bool:
+    """Whether what stands here is the address of a network: of no machine, since all its bits behind the prefix are zero."""
+    prefix = _PREFIX.match(text, end)
+    if prefix is None or int(prefix[1]) >= _BITS:
+        return False
+    number = 0
+    for octet in text[at:end].split("."):
+        number = number << 8 | int(octet)
+    return not number & ((1 << _BITS - int(prefix[1])) - 1)
+
+
 def _address_stands(shape: bytes, at: int) -> bool:
     before = shape[at - 1 : at]
-    return before not in {b"0", b"a", b"_"} and shape[at - 2 : at] not in {b"0.", b"a.", b"0-"}
+    if before == b"_":
+        return shape[at - 2 : at] == b"a_"
+    return before not in {b"0", b"a"} and shape[at - 2 : at] not in {b"0.", b"a.", b"0-"}
 
 
-_ISSUERS = {length: b"".join(first[:1] or ANY for first in begun) for length, begun in _BEGUN_BY.items()}
-_ISSUERS[16] = b"2345689"
-_CARD_CHECKS: dict[int, Check] = {length: _card_of_16 if length == 16 else _card for length in _ISSUERS}  # noqa: PLR2004
 _ID_CHECKS: dict[bytes, Check] = {
     shape.encode(): number_check(shape, rules) for shape, rules in BY_SHAPE.items() if shape[0] == "0"
 }

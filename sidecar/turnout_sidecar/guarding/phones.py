@@ -18,6 +18,7 @@ from turnout_sidecar.guarding.page import Page
 from turnout_sidecar.guarding.words import Words
 
 ANY = b"0123456789+("  # whatever numbers begin with
+LOOSE = "phone-after-word"  # the rule of what needs a word before it
 Check = Callable[[Page, int, int], Claim | None]  # what looks at one number of a known shape
 
 _SURE = (
@@ -48,7 +49,7 @@ _BEGUN_BY_ZEROS = {
         (_MANY, (6,)),
     )
 }
-_LOOSE = re.compile(rb"\+?(?:\(0{1,5}+\)[ .\-/]?)?0{1,12}+(?:[ .\-/]{1,2}+0{1,8}+){0,5}+(?!0)")
+_LOOSE = re.compile(rb"\+?(?:\(0{1,5}+\)[ .\-/]?)?0{1,12}+(?:[ .\-/]{1,2}+0{1,8}+(?!0)){0,5}+(?!0)")
 SAID = Words(
     r"phone|\bcall(?:s|ing|back)?\b|\btel\b|mobile|\bmobil\b|\bcell|\bfax|\bdesk|whatsapp|whats app"
     r"|ring mig|no hp|số điện|điện thoại|\bsms\b"
@@ -133,10 +134,13 @@ _CALLED = re.compile(
 _MONEY = ("$", "€", "£")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ][01]\d[-./ ][0-3]\d|[0-3]?\d[-./ ][01]?\d[-./ ](?:19|20)\d\d")
 _DATE_SHAPE = re.compile(rb"0000[-./ ]00[-./ ]00|00?[-./ ]00?[-./ ]0000")
+_DATED = re.compile(rb" 0000([-./])00\100?(?!0)")
 _GOES_ON = frozenset((b"a", b"0", b"_"))
 _PARTS = frozenset((b"-0", b"-a", b".0", b"/0", b":0"))  # what stands before these is a part of something longer
-_FEWEST, _FEWEST_SAID, _MOST = 7, 6, 15
+_FEWEST, _FEWEST_SAID, _FEWEST_CUT, _MOST = 7, 6, 8, 15
 _NEAR = 40
+_CUTS = 3
+_THOUSANDS = b"000 000 000"
 _NORTH_AMERICAN_DIGITS = (10, 11)
 _NORTH_AMERICAN_SHAPE = re.compile(rb"(?:0[ .\-])?(?:\(000\)|000)[ .\-/]?000[ .\-]0000")
 _NORTH_AMERICAN = re.compile(r"(?:\(\d{3}\)|\d{3})[ .\-/]?\d{3}[ .\-]\d{4}")
@@ -156,14 +160,7 @@ def sure_phones(shape: bytes, at: int, *, whole: bool) -> Iterator[tuple[int, by
     for rule, pattern in begun:
         found = pattern.match(shape, at)
         if found:
-            end = found.end()
-            ends = [end]
-            if shape[end : end + 1] == b"a":
-                # what is a number and a unit behind it ('35s') is no part of it
-                shorter = _LAST_GROUP.search(shape, at, end)
-                if shorter:
-                    ends.append(shorter.start())
-            for end in ends:
+            for end in _ends(shape, at, found.end(), _FEWEST_CUT, _MOST + 2):
                 check = _sure_check(rule, shape, at, end) if whole else _SURE_CHECKS[rule]
                 if check is not None:
                     yield end, b"0" if _begins_with_zero(rule, shape[at:end]) else ANY, check
@@ -172,8 +169,42 @@ def sure_phones(shape: bytes, at: int, *, whole: bool) -> Iterator[tuple[int, by
 def loose_phones(shape: bytes, at: int, *, whole: bool) -> Iterator[tuple[int, bytes, Check]]:
     """The same for phone numbers that need a word before them, of which one at most begins here."""
     found = _LOOSE.match(shape, at)
-    if found and _FEWEST_SAID <= found[0].count(b"0") <= _MOST and not (whole and shape[found.end() :][:2] in _PARTS):
-        yield found.end(), ANY, _no_date if _DATE_SHAPE.match(shape, at) else phone_after_word
+    if found is None:
+        return
+    last = found.end()
+    for end in (last,) if shape[last : last + 1] == b"a" else _ends(shape, at, last, _FEWEST_SAID, _MOST):
+        if _FEWEST_SAID <= shape.count(b"0", at, end) <= _MOST and not (whole and shape[end : end + 2] in _PARTS):
+            yield end, ANY, _no_date if _DATE_SHAPE.match(shape, at) else phone_after_word
+
+
+def _ends(shape: bytes, at: int, end: int, fewest: int, most: int) -> list[int]:
+    """Where a phone of so many digits could end that ends here at the latest; of fewer if nothing has to be cut off."""
+    ends = [end]
+    for _ in range(_CUTS):
+        after = shape[end : end + 2]
+        if after[:1] == b"a":
+            # what is a number and a unit behind it ('35s') is no part of it
+            shorter = _LAST_GROUP.search(shape, at, end)
+            left = shape[at : shorter.start() if shorter else at]
+        elif (
+            after in _PARTS
+            or after[:1] == b"_"
+            or shape.count(b"0", at, end) > most
+            or _AMOUNT_SHAPE.search(shape, at, end)
+        ):
+            # nor is a time, a date or an amount behind a space
+            dated = _DATED.search(shape, at, end)
+            left = shape[at : dated.start()] if dated else shape[at:end].rpartition(b" ")[0]
+        else:
+            break
+        left = left.rstrip()
+        if left.endswith(b")") and b"(" not in left:
+            left = left[:-1]
+        if left.count(b"0") < fewest:
+            break
+        end = at + len(left)
+        ends.append(end)
+    return ends
 
 
 def _sure_check(rule: str, shape: bytes, at: int, end: int) -> Check | None:
@@ -206,10 +237,15 @@ def _signed_phone(rule: str, page: Page, at: int, end: int) -> Claim | None:
 
 def _sure_phone(rule: str, page: Page, at: int, end: int) -> Claim | None:
     """The phone number in this stretch, if its digits can be one."""
-    if not _plausible(page, rule, at, end) or (
-        rule in _CHECKED and page.raw[at] == _ZERO and page.last_word(at, _NEAR) in _NOT_PHONE
-    ):
+    if not _plausible(page, rule, at, end):
         return None
+    if rule in _CHECKED and page.raw[at] == _ZERO:
+        # the seconds of a time, and what goes on in a count of thousands, are no area codes
+        before = page.shape[max(0, at - 2) : at]
+        if before == b"0:" or (before == b"0 " and page.shape[at:end] == _THOUSANDS):
+            return None
+        if page.last_word(at, _NEAR) in _NOT_PHONE:
+            return None
     return _claim(page, at, end, rule)
 
 
@@ -223,7 +259,7 @@ def phone_after_word(page: Page, at: int, end: int) -> Claim | None:
         return None
     if page.last_word(at, _NEAR) in _NOT_PHONE or page.text[max(0, at - 2) : at].rstrip().endswith(_MONEY):
         return None
-    return _claim(page, at, end, "phone-after-word")
+    return _claim(page, at, end, LOOSE)
 
 
 def _no_date(page: Page, at: int, end: int) -> Claim | None:
@@ -289,4 +325,4 @@ def _national(rule: str, text: str, digits: str) -> bool:
         return " " not in text or digits[3] in "23456789"
     if len(digits) == 11 and digits[0] == "1" and _NORTH_AMERICAN.fullmatch(text[2:]):  # noqa: PLR2004
         return True
-    return digits[0] == "0" and len(digits) in {9, 10, 11} and not _DATE.match(text)
+    return digits[0] == "0" and digits[1] != "0" and len(digits) in {9, 10, 11} and not _DATE.match(text)

@@ -27,6 +27,7 @@ _WORDS = bytes(32 if code <= ord(" ") or code in b"\"'`<>(){}[],;&@\\" else 120 
 _SHORTEST = 16
 _LONG_WORD = b"x" * _SHORTEST
 _DEPTH = 2
+_LATER = 16  # more than any rank
 _WRAP = 40
 _ACCOUNT, _FEW = 36, 4  # an IBAN is no longer and may have so few letters
 _DIGIT, _THREE = b"03"
@@ -35,8 +36,17 @@ _DIGIT, _THREE = b"03"
 def scan(text: str, entities: frozenset[str] = ENTITIES) -> tuple[Finding, ...]:
     """What of the entities is in a text, by position, without overlaps."""
     plain = normalise(text)
+    if plain.joined:
+        return reported(settle(_of_both(text, plain, entities)), entities)
     settled = settle(_claims(plain, entities, _DEPTH))
     return reported(settled, entities, plain.original if plain.moved else None)
+
+
+def _of_both(text: str, plain: Plain, entities: frozenset[str]) -> Iterator[Claim]:
+    """What is in a text with its lines joined, and with each on its own, which comes first unless they are surely to be joined."""
+    for reading, behind in ((plain, 0 if plain.printable else _LATER), (normalise(text, join=False), 0)):
+        for rank, start, end, entity, rule in _claims(reading, entities, _DEPTH):
+            yield Claim(rank + behind, *reading.original(start, end), entity, rule)
 
 
 def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
