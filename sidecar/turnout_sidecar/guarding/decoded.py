@@ -26,6 +26,10 @@ _BEGINS = b"IJKLMNOPQRSTUVWXYZabcdef"
 _BEGINS_HEX = b"234567"
 # white space for all that no encoded word has
 _ENCODED = bytes(code if code in _LETTERS.encode() else ord(" ") for code in range(256))
+_BLANKS = dict.fromkeys(map(ord, "\t\r\n"), " ")
+_BEYOND = "\ufffd"  # what is no text is written so
+_HEAD = 36  # so much of a wrapped word tells whether it may be text at all
+_TRIES = 4  # from so many of its lines on
 _PRINTED = 32  # so many digits are the bytes that must be text
 _HEX = re.compile(r"((?:[0-9a-fA-F]{2}){10,})")
 
@@ -42,13 +46,35 @@ def inner_texts(stretch: str) -> list[tuple[int, int, str]]:
     return found
 
 
-def wrapped_text(text: str, at: int, end: int) -> tuple[int, int, str | None] | None:
-    """The same for a word that goes on after white space: where it begins, where it ends, what it says, if it says anything."""
-    at += len(text[at:end].rstrip(_LETTERS))
-    if end - at < _FEWEST or not _begins(text[at : at + _FEWEST].encode()):
-        return None
-    found = _WRAPPED.match(text, at)
-    return (found.start(), found.end(), text_of(_BREAKS.sub("", found[0]))) if found else None
+class Wraps:
+    """What words hold that go on after white space; how far they go is looked for once, not from each of their lines on."""
+
+    __slots__ = ("_left", "_stop", "_text")
+
+    def __init__(self, text: str) -> None:
+        """All of one text."""
+        self._text = text
+        self._stop = self._left = 0
+
+    def held(self, at: int, end: int) -> tuple[int, int, str, bool] | None:
+        """What such a word says, if it is text: where that begins, where it ends, what it is, and whether all of it is text."""
+        text = self._text
+        at += len(text[at:end].rstrip(_LETTERS))
+        if end - at < _FEWEST or not _begins(text[at : at + _FEWEST].encode()):
+            return None
+        if at >= self._stop:
+            found = _WRAPPED.match(text, at)
+            if found is None:
+                return None
+            self._stop, self._left = found.end(), _TRIES
+        if not self._left or text_of(_BREAKS.sub("", text[at : at + 2 * _HEAD])[:_HEAD]) is None:
+            return None
+        self._left -= 1
+        inner = text_of(_BREAKS.sub("", text[at : self._stop]))
+        if not inner:
+            return None
+        whole = _BEYOND not in inner and len(inner) < _LONGEST and inner.translate(_BLANKS).isprintable()
+        return at, self._stop, inner, whole
 
 
 def may_hold_text(stretch: bytes, *, plain: bool) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from turnout_contract.snapshot.guards import BUILT_IN, SECRET
 from turnout_sidecar.guarding.addresses import emails, machines, urls
-from turnout_sidecar.guarding.decoded import inner_texts, is_login, may_hold_text, wrapped_text
+from turnout_sidecar.guarding.decoded import Wraps, inner_texts, is_login, may_hold_text
 from turnout_sidecar.guarding.findings import Claim, Finding, reported, settle
 from turnout_sidecar.guarding.leaks import assigned, hooks, private_keys
 from turnout_sidecar.guarding.lettered import lettered
@@ -64,7 +64,7 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]
     text, raw, shape = page.text, page.raw, page.shape
     count = shape.count
     find = (raw.translate(_WORDS) + b" ").find
-    seen = 0
+    wraps = Wraps(text)
     at = find(_LONG_WORD)
     while at >= 0:
         after = end = find(b" ", at + _SHORTEST)
@@ -87,22 +87,22 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]
             elif telling and (plain or word.translate(RUNS).find(_LONG_WORD) >= 0):
                 claims += words(page, word, at, plain=plain)
                 if depth and may_hold_text(word, plain=plain):
-                    for start, stop, inner in _inner(text, at, end, seen):
-                        after = max(after, stop)
-                        seen = max(seen, stop)
-                        if inner:
-                            claims += _within(inner, start, stop, entities, depth)
+                    for start, stop, inner, whole in _inner(wraps, text, at, end):
+                        held = list(_within(inner, start, stop, entities, depth))
+                        # behind what is not all text there may be lines that speak for themselves
+                        if held or whole:
+                            after = max(after, stop)
+                        claims += held
         at = find(_LONG_WORD, after)
     return claims
 
 
-def _inner(text: str, at: int, end: int, seen: int) -> list[tuple[int, int, str]]:
-    """What a long word holds, on its own or with the lines that follow it, and where."""
-    found = [(at + start, at + stop, inner) for start, stop, inner in inner_texts(text[at:end])]
-    wrapped = wrapped_text(text, at, end) if at >= seen and _goes_on(text, end, end - at) else None
+def _inner(wraps: Wraps, text: str, at: int, end: int) -> list[tuple[int, int, str, bool]]:
+    """What a long word holds, on its own or with the lines that follow it, where, and whether all of that is text."""
+    found = [(at + start, at + stop, inner, False) for start, stop, inner in inner_texts(text[at:end])]
+    wrapped = wraps.held(at, end) if _goes_on(text, end, end - at) else None
     if wrapped:
-        # lines that hold nothing together are not asked again from each of them on
-        found.append((wrapped[0], wrapped[1], wrapped[2] or ""))
+        found.append(wrapped)
     return found
 
 
