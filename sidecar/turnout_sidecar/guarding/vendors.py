@@ -130,6 +130,7 @@ _IN_PIECES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-
 # a space for each character behind which a key may begin within a word
 _PIECES = bytes(code if code in _IN_PIECES else ord(" ") for code in range(256))
 _DOLLAR, _TILDE, _COLON, _PLUS, _EQUALS = b"$~:+="
+_BASE64 = frozenset("+/")
 _BEGUN = _begun_pieces()
 _MARKED = _marks()
 # what has neither of these letters, as most words have not, has but some of the marks
@@ -211,7 +212,7 @@ def _around(text: str, at: int, end: int, marked: Marked) -> Iterator[Claim]:
     at = text.find(mark, at, end)
     while at >= 0:
         stop = at + len(mark)
-        for before in reach if text[at - 1 : at].isalnum() else ():
+        for before in reach if text[at - 1 : at].isalnum() or text[at - 1 : at] in _BASE64 else ():
             found = pattern.match(text, at - before) if at >= before else None
             if found:
                 yield Claim(1, found.start(), found.end(), SECRET, rule)
