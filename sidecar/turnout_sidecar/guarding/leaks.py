@@ -1,10 +1,10 @@
-"""Secrets by what is said of them: private keys, addresses that are secrets, values given to names such as password or api_key.
+"""Secrets by what is said of them: values given to names such as password or api_key.
 
-A PEM block speaks for itself. A value given to a name that speaks of a secret is one if it is random enough; a password need not
+A value given to a name that speaks of a secret is one if it is random enough; a password need not
 be random where it is given in so many words. One linear search finds the names that are given anything at all; only those are
 looked at closely.
 
-Rules: linear (each look is bounded, a private key without an end takes the rest); placeholders such as <token>, ${TOKEN} or
+Rules: linear (each look is bounded); placeholders such as <token>, ${TOKEN} or
 changeme are no secrets, nor are names of fields, hashes, counts or public keys.
 """
 
@@ -22,17 +22,6 @@ from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_rando
 from turnout_sidecar.guarding.secret_words import KEYS, MEANS, NOT_ENDING, NOT_PART, NOT_SECRET, PASSWORDS
 from turnout_sidecar.guarding.words import Words
 
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_HOOKS = re.compile(
-    r"https?://(?:[\w.\-]{0,60}\.)?(?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/"
-    r"|webhook\.office\.com/|hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/[\w/]{1,60}/key/"
-    r"|hook\.\w{2,4}\.make\.com/"
-    r"|logic\.azure\.com(?::443)?/workflows/|chat\.googleapis\.com/v1/spaces/|open\.feishu\.cn/open-apis/bot/v2/hook/"
-    r"|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=|oapi\.dingtalk\.com/robot/send\?access_token="
-    r"|hooks\.chime\.aws/\w+/)"
-    r"([\w/@\-.?=&%+]{8,300})"
-)
 # the words that are met most come first, so that they are not looked for among all the others; nothing else begins as they do
 _NAME = rf"(?:pass(?:word|wd|code|phrase|wort|ord)?s?|keys?|tokens?|{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
 _SET = (
@@ -61,7 +50,10 @@ _CUE = (
 # no counts: RE2 makes its states as texts ask for them, and counted repetitions have so many that it is always at it
 _ANYTHING = rf"""{_CUE}{_SET}\\?["'`]?[^\s"'`\\]"""
 _BEGIN = plain(_NAME)
-_GIVEN = plain(rf"""({_SET})((?:bearer|basic|token|apikey)[ \t]+)?""")
+_SCHEMES = (
+    "bearer|basic|token|apikey|splunk|bot|key|geniekey|oauth|sso-key|apitoken|ghost|klaviyo-api-key|zoho-oauthtoken"
+)
+_GIVEN = plain(rf"""({_SET})((?:{_SCHEMES})[ \t]+)?""")
 _VALUE = re.compile(r"""(\\?["'`]?)([^\s"'`\\]{6,128})""")
 _WHOLE = {quote: re.compile(rf"(?:\\.|[^\\{quote}\s]){{6,256}}(?={quote})") for quote in "\"'`"}
 # where what is given ends without a quote: signs that a password may hold too end it only before another field
@@ -79,7 +71,19 @@ _PASSWORD = plain(rf"(?:{PASSWORDS}|pin\b)")
 _EXACT = plain(rf"(?:{PASSWORDS}|{KEYS})(?:[_\-\])].*|\d*)")
 _BARE = frozenset(("key", "keys"))
 _NO_VALUE = re.compile(r"\d{4}-\d\d-\d\d|[A-Z]{2,4}-[\d\-]+\Z|AWS4-HMAC|A[KS]IAX{4}")
-_LOOSE = ("bearer", "authorization", "token", "api", "key", "secret", "x-api-key", "access", "client", "jwt")
+_LOOSE = (
+    "bearer",
+    "authorization",
+    "authtoken",
+    "token",
+    "api",
+    "key",
+    "secret",
+    "x-api-key",
+    "access",
+    "client",
+    "jwt",
+)
 _ANYWHERE = (
     "passw",
     "pwd",
@@ -139,30 +143,6 @@ _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _AFTER_BEGINS = " \"'`,"
 _LOOK = 96
 _BEFORE = re.compile(r"[^\s\"'`,;]{8,64}\Z")
-
-
-def private_keys(page: Page) -> Iterator[Claim]:
-    """PEM and PGP blocks; one that is cut off reaches to the end."""
-    text = page.text
-    at = text.find("-----BEGIN ")
-    while at >= 0:
-        begun = _PEM.match(text, at)
-        if begun:
-            end = _PEM_END.search(text, begun.end())
-            stop = end.end() if end else len(text)
-            yield Claim(0, at, stop, SECRET, "private-key")
-            at = text.find("-----BEGIN ", stop)
-        else:
-            at = text.find("-----BEGIN ", at + 1)
-
-
-def hooks(page: Page) -> Iterator[Claim]:
-    """Addresses that are secrets themselves: whoever has one may post."""
-    text = page.text
-    if "://" in text and ("hook" in text or "logic.azure" in text or "chat.googleapis" in text or "/robot/" in text):
-        for found in _HOOKS.finditer(text):
-            if _DIGIT.search(found[1]):
-                yield Claim(1, *found.span(), SECRET, "webhook")
 
 
 def assigned(page: Page) -> Iterator[Claim]:

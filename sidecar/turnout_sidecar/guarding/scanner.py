@@ -1,6 +1,6 @@
 """The scan of one text: normalise, look with each detector that could find something, settle overlaps.
 
-Detectors see the plain form of the text (full-width digits, escapes and the like resolved) and, two levels deep, what long words
+Detectors see the plain form of the text (full-width digits, escapes and the like resolved) and, three levels deep, what long words
 in base64 or hexadecimal decode to; findings always speak of the original. A detector is asked only if the one character or shape
 that all its matches have is there, so that ordinary prose costs little.
 
@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 from turnout_contract.snapshot.guards import BUILT_IN, SECRET
 from turnout_sidecar.guarding.addresses import emails, machines, urls
+from turnout_sidecar.guarding.blocks import broken_tokens, hooks, private_keys
 from turnout_sidecar.guarding.decoded import Wraps, inner_texts, is_login, may_hold_text
 from turnout_sidecar.guarding.findings import Claim, Finding, reported, settle
-from turnout_sidecar.guarding.leaks import assigned, hooks, private_keys
+from turnout_sidecar.guarding.leaks import assigned
 from turnout_sidecar.guarding.lettered import lettered
 from turnout_sidecar.guarding.normal import Plain, normalise
 from turnout_sidecar.guarding.numbers import numbers
@@ -26,7 +27,7 @@ ENTITIES = frozenset({*BUILT_IN, SECRET})
 _WORDS = bytes(32 if code <= ord(" ") or code in b"\"'`<>(){}[],;&@\\" else 120 for code in range(256))
 _SHORTEST = 16
 _LONG_WORD = b"x" * _SHORTEST
-_DEPTH = 2
+_DEPTH = 3
 _WRAP = 40
 _ACCOUNT, _FEW = 36, 4  # an IBAN is no longer and may have so few letters
 _DIGIT, _THREE = b"03"
@@ -52,8 +53,10 @@ def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
         claims += urls(page, entities)
         claims += hooks(page)
     claims += machines(page)
-    if "-----BEGIN " in text:
+    if "-----BEGIN " in text or "Private-Lines:" in text:
         claims += private_keys(page)
+    if "eyJ" in text and "\n" in text:
+        claims += broken_tokens(page)
     claims += assigned(page)
     claims += _long_words(page, entities, depth)
     return claims
