@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET
-from turnout_sidecar.guarding.codes import CODES, codes, cue_length
+from turnout_sidecar.guarding.codes import CODES, MARKS, codes, cue_length
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, linear, plain
@@ -48,13 +48,17 @@ _CUE = (
     rf"|(?:{PASSWORDS}|{KEYS})(?:[_\-][a-z0-9_\-]*|[0-9]*)[\])]?)"
 )
 # no counts: RE2 makes its states as texts ask for them, and counted repetitions have so many that it is always at it
-_ANYTHING = rf"""{_CUE}{_SET}\\?["'`]?[^\s"'`\\]"""
+_QUOTE = r"""\\?(?:\"\"\"|\'\'\'|["'`])?"""
+_ANYTHING = rf"""{_CUE}{_SET}{_QUOTE}[^\s"'`\\]"""
 _BEGIN = plain(_NAME)
 _SCHEMES = (
     "bearer|basic|token|apikey|splunk|bot|key|geniekey|oauth|sso-key|apitoken|ghost|klaviyo-api-key|zoho-oauthtoken"
 )
 _GIVEN = plain(rf"""({_SET})((?:{_SCHEMES})[ \t]+)?""")
-_VALUE = re.compile(r"""(\\?["'`]?)([^\s"'`\\]{6,128})""")
+_VALUE = re.compile(rf"""({_QUOTE})([^\s"'`\\]{{6,128}})""")
+_PHRASE = re.compile(r"""(["'`])((?=[^"'`\n]{1,128} )[^"'`\n\\\x00]{6,128})\1(?!\w)""")
+_MIXED = re.compile(r"[A-Za-z]\d+[A-Za-z]")
+_ASSIGNS = frozenset(("=", ":=", "=>", ":"))
 _WHOLE = {quote: re.compile(rf"(?:\\.|[^\\{quote}\s]){{6,256}}(?={quote})") for quote in "\"'`"}
 # where what is given ends without a quote: signs that a password may hold too end it only before another field
 _ENDED = re.compile(r"[;&](?=\w+=|\Z)|;(?=\w+:)|[<,|]")
@@ -124,6 +128,7 @@ _WORD_OF_PASSWORDS = re.compile(
 _DIGIT = re.compile(r"\d")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _SHORTEST, _FEWEST, _LONG = 16, 6, 128
+_MOST_WORDS = 8  # of a password
 _QUALIFIES = 14  # so close before a name stands the word that says what it is of
 _ENDURANCE = 2048  # cues in a row that lead to nothing: no text has so many and a secret behind them
 _PATIENCE = 256  # cues in a row that lead to nothing: from then on no sentences are read
@@ -139,6 +144,11 @@ _REACH = 32
 _DOCUMENT = plain(DOCUMENTS)
 _SAID_AFTER = plain(_SAID)
 _CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{CODES}|{_SAID})")
+_RUN = re.compile(rb"[A-Za-z0-9_\-]{64,}")  # no cue begins so deep in a name and is given what the name is not
+# what a cue is given may be the first letter of the next: pass token: ... Of longer names a later part is found
+_START = b"pas pwd ken wac key sec tok cre aut bea jwt pin mdp otp puk cvv"
+_STARTS = frozenset((*_START.split(), *_START.title().split(), *_START.upper().split()))
+_HIDDEN = re.compile(rb"[A-Za-z][A-Za-z_\- ]{2,24}[\"']?[ \t]{0,4}(?:[:=]|->)")
 _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _AFTER_BEGINS = " \"'`,"
 _LOOK = 96
@@ -150,8 +160,7 @@ def assigned(page: Page) -> Iterator[Claim]:
     text, raw = page.text, page.raw
     coded = b"0" in page.shape or "phrase" in text
     taken = idle = 0
-    for found in _CUES.finditer(raw):
-        start, end = found.span()
+    for start, end in _cues(raw):
         if start < taken:
             continue
         idle += 1
@@ -164,7 +173,10 @@ def assigned(page: Page) -> Iterator[Claim]:
                 yield before
         code = cue_length(low) if coded else 0
         if code:
-            yield from codes(page, start, start + code)
+            told = list(codes(page, start, start + code))
+            yield from told
+            if told and low[0] in MARKS:
+                continue  # what stands below the head of a table is given to its column
         # a name may stand within what announces codes: setup key
         claim = _value(page, start, low, end - start if code else 0, prose=idle < _PATIENCE)
         if claim is None and _DOCUMENT.match(low):
@@ -174,6 +186,26 @@ def assigned(page: Page) -> Iterator[Claim]:
             yield claim
     if page.foreign:
         yield from _assigned_abroad(page)
+
+
+def _cues(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where the cues of a text begin and end."""
+    at = 0
+    while at >= 0:
+        searched, at = at, -1
+        for number, found in enumerate(_CUES.finditer(raw, searched), 1):
+            span = found.span()
+            yield span
+            end = span[1]
+            if raw[end - 1 : end + 2] in _STARTS and _HIDDEN.match(raw, end - 1):
+                hidden = _CUES.match(raw, end - 1)
+                if hidden:
+                    yield hidden.span()
+            # texts of so many cues alone
+            run = _RUN.match(raw, end) if number % _PATIENCE == 0 else None
+            if run:
+                at = run.end()
+                break
 
 
 def _assigned_abroad(page: Page) -> Iterator[Claim]:
@@ -221,7 +253,7 @@ class _Name(NamedTuple):
 def _name(name: str) -> _Name:
     part = name.replace("-", "_").rpartition("_")
     return _Name(
-        password=_PASSWORD.match(name) is not None,
+        password=_PASSWORD.match(name) is not None or (bool(part[0]) and _PASSWORD.match(part[2]) is not None),
         whole=_EXACT.fullmatch(name) is not None,
         anywhere=name.startswith(_ANYWHERE),
         public=(bool(part[0]) and part[2] in NOT_PART) or name.endswith(NOT_ENDING),
@@ -276,6 +308,10 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     sentence = not means and not given[2] and page.text[max(0, start - 2) : start] != "--"
     if sentence and not name.password and not name.loose:
         return None
+    if name.password and means in _ASSIGNS:
+        phrase = _PHRASE.match(page.text, at)
+        if phrase and _has_password(phrase[2]):
+            return Claim(7, *phrase.span(2), SECRET, "assigned")
     found = _VALUE.match(page.text, at)
     if found is None:
         return None
@@ -298,6 +334,16 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     else:
         good = _keylike(value) and (name.secret or not is_hash(value))
     return _claimed(page, at, value) if good else None
+
+
+def _has_password(phrase: str) -> bool:
+    """Whether one of the words in quotes is no word of a sentence, or letters stand for others in two of them."""
+    words = phrase.split()
+    if _stands_in(phrase) or len(words) > _MOST_WORDS:
+        return False
+    if sum(_MIXED.search(word) is not None for word in words) > 1:
+        return True
+    return any(_DIGIT.search(word) and _strong(word.strip(".,;:!?()")) for word in words)
 
 
 def _is_password(value: str, *, literal: bool) -> bool:
