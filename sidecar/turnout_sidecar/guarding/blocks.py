@@ -23,9 +23,7 @@ _HOOKS = re.compile(
     r"|hooks\.chime\.aws/\w+/)"
     r"([\w/@\-.?=&%+]{8,300})"
 )
-_HOSTS = ("hook", "logic.azure", "chat.googleapis", "/robot/", "ifttt")
-_PUTTY = re.compile(r"Private-Lines: ?\d{1,4}[ \t]*\r?\n((?:[ \t>]{0,8}[A-Za-z0-9+/=]{4,80}[ \t]*(?:\r?\n|\Z)){1,400})")
-_BEGUN = re.compile(r"(?<![A-Za-z0-9_\-.])ey[JK][A-Za-z0-9_\-.]{17,}+(?=[ \t]{0,4}\r?\n)")
+_BEGUN = re.compile(r"ey[JK][A-Za-z0-9_\-.]{17,}+(?=[ \t]{0,4}\r?\n)")
 _LINE = re.compile(r"[ \t]{0,4}\r?\n[ \t>]{0,8}([A-Za-z0-9_\-.=]+)(?=[ \t]{0,4}[\r\n]|[\"'`,;<)]|\Z)")
 _SIGNATURES = frozenset((43, 64, 86, 128, 176, 342, 512, 683))  # characters of those in use
 _TOKEN = re.compile(r"ey[JK][A-Za-z0-9_\-]{10,}={0,2}\.(?:[A-Za-z0-9_\-]{4,}\.){1,3}[A-Za-z0-9_\-]{16,}={0,2}")
@@ -36,11 +34,8 @@ _DIGIT = re.compile(r"\d")
 
 
 def private_keys(page: Page) -> Iterator[Claim]:
-    """PEM and PGP blocks, and keys of PuTTY without their end; a block that is cut off reaches to the end."""
+    """PEM and PGP blocks; one that is cut off reaches to the end."""
     text = page.text
-    for found in _PUTTY.finditer(text) if "Private-Lines:" in text else ():
-        # a file as a whole is told by its head
-        yield Claim(2, found.start(1), found.start(1) + len(found[1].rstrip()), SECRET, "private-key")
     at = text.find("-----BEGIN ")
     while at >= 0:
         begun = _PEM.match(text, at)
@@ -56,21 +51,22 @@ def private_keys(page: Page) -> Iterator[Claim]:
 def hooks(page: Page) -> Iterator[Claim]:
     """Addresses that are secrets themselves: whoever has one may post."""
     text = page.text
-    if "://" in text and any(map(text.__contains__, _HOSTS)):
+    if "://" in text and (
+        "hook" in text or "logic.azure" in text or "chat.googleapis" in text or "/robot/" in text or "ifttt" in text
+    ):
         for found in _HOOKS.finditer(text):
             if _DIGIT.search(found[1]):
                 yield Claim(1, *found.span(), SECRET, "webhook")
 
 
-def broken_tokens(page: Page) -> Iterator[Claim]:
-    """JSON web tokens that are broken over lines."""
-    text = page.text
-    taken = 0
-    for begun in _BEGUN.finditer(text):
-        if begun.start() >= taken:
-            taken = _goes_on(text, begun.start(), begun.end())
-            if _TOKEN.fullmatch("".join(text[begun.start() : taken].replace(">", "").split())):
-                yield Claim(1, begun.start(), taken, SECRET, "key-jwt")
+def broken_token(text: str, at: int, word: bytes) -> list[Claim]:
+    """A JSON web token that begins in a word at the end of its line, and goes on over the next."""
+    start = at + word.find(b"eyJ")
+    begun = _BEGUN.match(text, start)
+    stop = _goes_on(text, start, begun.end()) if begun else start
+    if begun and stop > begun.end() and _TOKEN.fullmatch("".join(text[start:stop].replace(">", "").split())):
+        return [Claim(1, start, stop, SECRET, "key-jwt")]
+    return []
 
 
 def _goes_on(text: str, start: int, at: int) -> int:

@@ -160,17 +160,20 @@ def assigned(page: Page) -> Iterator[Claim]:
     text, raw = page.text, page.raw
     coded = b"0" in page.shape or "phrase" in text
     taken = idle = 0
-    for start, end in _cues(raw):
+    cues = _CUES.finditer(raw)
+    while (found := next(cues, None)) is not None:
+        start, end = found.span()
         if start < taken:
             continue
         idle += 1
-        if idle > _ENDURANCE:
-            break
+        if idle % _PATIENCE == 0:
+            if idle >= _ENDURANCE:
+                break
+            run = _RUN.match(raw, end)
+            cues = _CUES.finditer(raw, run.end()) if run else cues
         low = raw[start : start + _LOOK].lower().decode("latin-1")
         if text[start - 1 : start] == " ":
-            before = _value_before(text, start, low)
-            if before:
-                yield before
+            yield from _value_before(text, start, low)
         code = cue_length(low) if coded else 0
         if code:
             told = list(codes(page, start, start + code))
@@ -184,28 +187,21 @@ def assigned(page: Page) -> Iterator[Claim]:
         if claim:
             taken, idle = claim.end, 0
             yield claim
+        elif raw[end - 1 : end + 2] in _STARTS and _HIDDEN.match(raw, end - 1):
+            yield from _hidden(page, end - 1)
     if page.foreign:
         yield from _assigned_abroad(page)
 
 
-def _cues(raw: bytes) -> Iterator[tuple[int, int]]:
-    """Where the cues of a text begin and end."""
-    at = 0
-    while at >= 0:
-        searched, at = at, -1
-        for number, found in enumerate(_CUES.finditer(raw, searched), 1):
-            span = found.span()
-            yield span
-            end = span[1]
-            if raw[end - 1 : end + 2] in _STARTS and _HIDDEN.match(raw, end - 1):
-                hidden = _CUES.match(raw, end - 1)
-                if hidden:
-                    yield hidden.span()
-            # texts of so many cues alone
-            run = _RUN.match(raw, end) if number % _PATIENCE == 0 else None
-            if run:
-                at = run.end()
-                break
+def _hidden(page: Page, start: int) -> Iterator[Claim]:
+    """What the cue says whose first letter was taken for what the cue before it is given."""
+    low = page.raw[start : start + _LOOK].lower().decode("latin-1")
+    code = cue_length(low)
+    if code:
+        yield from codes(page, start, start + code)
+    claim = _value(page, start, low, 0, prose=False)
+    if claim:
+        yield claim
 
 
 def _assigned_abroad(page: Page) -> Iterator[Claim]:
@@ -223,19 +219,16 @@ def _assigned_abroad(page: Page) -> Iterator[Claim]:
             yield Claim(7, at, at + len(value), SECRET, "assigned")
 
 
-def _value_before(text: str, start: int, low: str) -> Claim | None:
+def _value_before(text: str, start: int, low: str) -> Iterator[Claim]:
     """A value that is said to be a password after it is given; `low`: what begins here, in lower case."""
     # the word before tells mostly that nothing is said here, and is found faster than a pattern fails
     last = text[max(0, start - _AFTER_REACH) : start - 1].rpartition(" ")[2]
     if (last.isascii() and last.lower() not in _AFTER_WORDS) or not _SAID_AFTER.match(low):
-        return None
+        return
     after = _AFTER.search(text, max(0, start - _REACH), start)
-    if after is None:
-        return None
-    word = _BEFORE.search(text, max(0, after.start() - 64), after.start())
+    word = _BEFORE.search(text, max(0, after.start() - 64), after.start()) if after else None
     if word and _strong(word[0]) and not _stands_in(word[0]):
-        return Claim(7, *word.span(), SECRET, "assigned")
-    return None
+        yield Claim(7, *word.span(), SECRET, "assigned")
 
 
 class _Name(NamedTuple):

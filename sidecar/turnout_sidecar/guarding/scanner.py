@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from turnout_contract.snapshot.guards import BUILT_IN, SECRET
 from turnout_sidecar.guarding.addresses import emails, machines, urls
-from turnout_sidecar.guarding.blocks import broken_tokens, hooks, private_keys
+from turnout_sidecar.guarding.blocks import broken_token, hooks, private_keys
+from turnout_sidecar.guarding.commands import commands
 from turnout_sidecar.guarding.decoded import Wraps, inner_texts, is_login, may_hold_text
 from turnout_sidecar.guarding.findings import Claim, Finding, reported, settle
 from turnout_sidecar.guarding.leaks import assigned
@@ -53,11 +54,11 @@ def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
         claims += urls(page, entities)
         claims += hooks(page)
     claims += machines(page)
-    if "-----BEGIN " in text or "Private-Lines:" in text:
+    if "-----BEGIN " in text:
         claims += private_keys(page)
-    if "eyJ" in text and "\n" in text:
-        claims += broken_tokens(page)
     claims += assigned(page)
+    if " -" in text:
+        claims += commands(page)
     claims += _long_words(page, entities, depth)
     return claims
 
@@ -84,6 +85,8 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]
             word = raw[at:end]
             plain = word.isalnum()
             known = keys(text, at, word, plain=plain)
+            if b"eyJ" in word:
+                known = broken_token(text, at, word) or known
             if known:
                 claims += known
                 after = max(end, known[-1].end)

@@ -39,10 +39,12 @@ def test_what_follows_a_whole_token_is_left(token: str, after: str) -> None:
 
 
 @pytest.mark.parametrize("lines", [1, 2, 12])
-@pytest.mark.parametrize("head", ["", "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n"])
-def test_the_private_lines_of_a_key_of_putty_are_found_without_their_end(lines: int, head: str) -> None:
+@pytest.mark.parametrize("version", "23")
+@pytest.mark.parametrize("end", ["", "\n", "\n\nand so on", "\nPrivate-MAC: 12"])
+def test_a_key_of_putty_is_found_without_its_end(end: str, version: str, lines: int) -> None:
     body = "\n".join(made("{B64}", line) for line in range(lines))
-    assert named(f"{head}Private-Lines: {lines}\n{body}\n\nand so on") == [("Secret", body)]
+    key = f"PuTTY-User-Key-File-{version}: ssh-rsa\nEncryption: none\nPrivate-Lines: {lines}\n{body}"
+    assert named(f"my key\n{key}{end}") == [("Secret", key)]
 
 
 @pytest.mark.parametrize("shape", ["0x{H40}", "0x{H38}fE"])
