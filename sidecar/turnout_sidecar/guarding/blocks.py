@@ -23,6 +23,9 @@ _HOOKS = re.compile(
     r"|hooks\.chime\.aws/\w+/)"
     r"([\w/@\-.?=&%+]{8,300})"
 )
+_LINE_OF_TOKEN = "key-jwt-line"  # noqa: S105 - a rule
+TOKENS = frozenset(("key-jwt", _LINE_OF_TOKEN))
+"""The rules of tokens that may go on over lines, and of what may be the first of their lines."""
 _BEGUN = re.compile(r"ey[JK][A-Za-z0-9_\-.]{17,}+(?=[ \t]{0,4}\r?\n)")
 _LINE = re.compile(r"[ \t]{0,4}\r?\n[ \t>]{0,8}([A-Za-z0-9_\-.=]+)(?=[ \t]{0,4}[\r\n]|[\"'`,;<)]|\Z)")
 _SIGNATURES = frozenset((43, 64, 86, 128, 176, 342, 512, 683))  # characters of those in use
@@ -59,14 +62,13 @@ def hooks(page: Page) -> Iterator[Claim]:
                 yield Claim(1, *found.span(), SECRET, "webhook")
 
 
-def broken_token(text: str, at: int, word: bytes) -> list[Claim]:
-    """A JSON web token that begins in a word at the end of its line, and goes on over the next."""
-    start = at + word.find(b"eyJ")
+def over_lines(text: str, start: int, end: int, rule: str) -> int:
+    """Where a JSON web token ends that may go on over lines; 0 if its first line does not become one."""
     begun = _BEGUN.match(text, start)
     stop = _goes_on(text, start, begun.end()) if begun else start
     if begun and stop > begun.end() and _TOKEN.fullmatch("".join(text[start:stop].replace(">", "").split())):
-        return [Claim(1, start, stop, SECRET, "key-jwt")]
-    return []
+        return stop
+    return 0 if rule == _LINE_OF_TOKEN else end
 
 
 def _goes_on(text: str, start: int, at: int) -> int:

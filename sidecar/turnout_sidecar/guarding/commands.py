@@ -42,7 +42,9 @@ _TOOLS = (
 _ALL = "|".join(tools for tools, _ in _TOOLS)
 _CALLS = linear(rf"""\b(?:{_ALL.replace(" ", "[ ]+")})(?:["',]["',]*[ \t]*|[ \t][ \t]*)["']?[^\s]""")
 _ARGUMENTS = {tool: re.compile(argument) for tools, argument in _TOOLS for tool in tools.split("|")}
-_FLAGS = frozenset("uUpaPwkb-")  # how arguments begin, behind their hyphen
+# how arguments begin, behind their hyphen; behind some the password goes on at once
+_FLAGS = frozenset(("a ", "w ", "-u", "-p", "ke", "st", "b ", "bc", "cb", "nb", "ib"))
+_GLUED = frozenset("uUpP")
 _NAME = re.compile(rf"(?:{_ALL})(?![\w\-])")
 _LINE = re.compile(r"(?:\\\n|(?! (?:\||&&|;) )[^\n\x00]){0,400}")
 _NO_PASSWORD = re.compile(
@@ -57,14 +59,17 @@ def commands(page: Page) -> Iterator[Claim]:
     text = page.text
     if not _flagged(text):
         return
-    seen: dict[str, int] = {}  # how far the lines of each tool were looked at
+    seen: dict[str, int] = {}  # how far the lines of tools were looked at
     for call in _CALLS.finditer(page.raw):
         start, end = call.span()
+        key = text[start : start + 3]
+        if start < seen.get(key, 0):
+            continue
         tool = _NAME.match(" ".join(text[start:end].split(" ")))
         line = _LINE.match(text, end - 2)
-        if tool is None or line is None or start < seen.get(tool[0], 0):
+        if tool is None or line is None:
             continue
-        seen[tool[0]] = line.end()
+        seen[key] = line.end()
         for found in _ARGUMENTS[tool[0]].finditer(text, end - 2, line.end()):
             value = found["value"].rstrip(",])`")
             if not _NO_PASSWORD.match(value):
@@ -76,7 +81,7 @@ def _flagged(text: str) -> bool:
     """Whether one of the letters stands behind a blank and a hyphen somewhere."""
     at = text.find(" -")
     while at >= 0:
-        if text[at + 2 : at + 3] in _FLAGS:
+        if text[at + 2 : at + 4] in _FLAGS or text[at + 2 : at + 3] in _GLUED:
             return True
         at = text.find(" -", at + 2)
     return False

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from turnout_contract.snapshot.guards import BUILT_IN, SECRET
 from turnout_sidecar.guarding.addresses import emails, machines, urls
-from turnout_sidecar.guarding.blocks import broken_token, hooks, private_keys
+from turnout_sidecar.guarding.blocks import hooks, private_keys
 from turnout_sidecar.guarding.commands import commands
 from turnout_sidecar.guarding.decoded import Wraps, inner_texts, is_login, may_hold_text
 from turnout_sidecar.guarding.findings import Claim, Finding, reported, settle
@@ -85,8 +85,6 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]
             word = raw[at:end]
             plain = word.isalnum()
             known = keys(text, at, word, plain=plain)
-            if b"eyJ" in word:
-                known = broken_token(text, at, word) or known
             if known:
                 claims += known
                 after = max(end, known[-1].end)

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET
+from turnout_sidecar.guarding.blocks import TOKENS, over_lines
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.vendor_rules import MARKED, RULES
 
@@ -184,8 +185,11 @@ def _begun(text: str, at: int, flat: bytes) -> list[Claim]:
         if place >= taken:
             for heads, match, rule in _RULES.get(text[place : place + _KEY], ()):
                 found = match(text, place) if text.startswith(heads, place) else None
-                if found:
-                    taken = found.end()
+                stop = found.end() if found else 0
+                if rule in TOKENS and stop:
+                    stop = over_lines(text, place, stop, rule)
+                if stop:
+                    taken = stop
                     claims.append(Claim(1, place, taken, SECRET, rule))
                     break
         gap = flat.find(b" ", place - at)
