@@ -148,7 +148,7 @@ _RUN = re.compile(rb"[A-Za-z0-9_\-]{64,}")  # no cue begins so deep in a name an
 # what a cue is given may be the first letter of the next: pass token: ... Of longer names a later part is found
 _START = b"pas pwd ken wac key sec tok cre aut bea jwt pin mdp otp puk cvv"
 _STARTS = frozenset((*_START.split(), *_START.title().split(), *_START.upper().split()))
-_HIDDEN = re.compile(rb"[A-Za-z][A-Za-z_\- ]{2,24}[\"']?[ \t]{0,4}(?:[:=]|->)")
+_HIDDEN = re.compile(rb"[A-Za-z][A-Za-z_\- ]{2,24}[\"']?[ \t]{0,4}(?:[:=]|->|[A-Za-z0-9_\-]{20})")
 _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _AFTER_BEGINS = " \"'`,"
 _LOOK = 96

@@ -58,6 +58,12 @@ def test_a_name_behind_another_name_is_heard(first: str, second: str) -> None:
     assert named(f"{first} {second}: {value}") == [("Secret", value)]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_name_behind_another_name_is_heard_with_a_blank_alone(seed: int) -> None:
+    value = made("{A28}7x", seed)
+    assert named(f"X-Hub-Signature-256 secret {value}") == [("Secret", value)]
+
+
 @pytest.mark.parametrize("text", ["token otp: 123456", "password otp: 123456", "secret pin: 4711"])
 def test_a_code_behind_another_name_is_heard(text: str) -> None:
     assert [words for _, words in named(text)] == [text.rpartition(" ")[2]]
