@@ -187,7 +187,7 @@ def assigned(page: Page) -> Iterator[Claim]:
         if claim:
             taken, idle = claim.end, 0
             yield claim
-        elif raw[end - 1 : end + 2] in _STARTS and _HIDDEN.match(raw, end - 1):
+        elif raw[end - 1 : end + 2] in _STARTS and idle < _PATIENCE and _HIDDEN.match(raw, end - 1):
             yield from _hidden(page, end - 1)
     if page.foreign:
         yield from _assigned_abroad(page)

@@ -240,7 +240,7 @@ rancher token-[a-z0-9]{5}:[a-z0-9]{50,}
 argo argocd\.token=[A-Za-z0-9_\-.]{40,}
 nats (?:SU|SA|SO|SC|SX|SN)[A-Z2-7]{54,56}
 ssh-putty PuTTY-User-Key-File-[23]:[^\x00]{40,4000}Private-MAC: [0-9a-f]{40,64}
-ssh-putty PuTTY-User-Key-File-[23]:[^\x00]{10,2000}?Private-Lines: ?\d{1,4}(?:\r?\n[A-Za-z0-9+/=]{4,80}(?!\S)){1,400}
+ssh-putty PuTTY-User-Key-File-[23]:[^\x00]{1,2000}?Private-Lines: ?\d{1,4}(?:\r?\n[A-Za-z0-9+/=]{4,80}(?!\S)){1,400}
 password-hash \$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}
 password-hash \$(?:5|6|y|1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9$]{2,40}\$[./A-Za-z0-9]{22,}
 password-hash \$argon2(?:id|i|d)\$v=\d+\$m=[0-9]{1,9},t=\d{1,4},p=\d{1,4}\$[A-Za-z0-9+/]{8,}\$[A-Za-z0-9+/]{16,}

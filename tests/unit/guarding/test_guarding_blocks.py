@@ -43,7 +43,7 @@ def test_what_follows_a_whole_token_is_left(token: str, after: str) -> None:
 @pytest.mark.parametrize("end", ["", "\n", "\n\nand so on", "\nPrivate-MAC: 12"])
 def test_a_key_of_putty_is_found_without_its_end(end: str, version: str, lines: int) -> None:
     body = "\n".join(made("{B64}", line) for line in range(lines))
-    key = f"PuTTY-User-Key-File-{version}: ssh-rsa\nEncryption: none\nPrivate-Lines: {lines}\n{body}"
+    key = f"PuTTY-User-Key-File-{version}: ssh-rsa\nPrivate-Lines: {lines}\n{body}"
     assert named(f"my key\n{key}{end}") == [("Secret", key)]
 
 
