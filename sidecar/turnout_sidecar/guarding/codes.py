@@ -44,7 +44,8 @@ CODES = f"(?:{_COLUMN}|{_SEEDS}|{_LISTS}|{_TOTP}|{_ONCE}|{_CARD}|{_PIN}|{_LICENC
 """Cue words, for a search that knows no upper case."""
 _CUE = re.compile(CODES)
 # how they begin: most names that the same search finds are told from them by that, and their many forms are not gone through
-_MARKS = ",;|\t"
+MARKS = ",;|\t"
+"""What parts the columns of a table."""
 _BEGIN = (
     "2fa|akt|act|aut|bac|bes|byp|car|cla|cle|clé|cod|con|cvc|cvv|cód|ein|ers|geh|kod|lic|liz|log|mfa|mne|not|one|otp|pin"
     "|pro|puk|reg|rec|res|scr|sec|see|ser|set|sic|sig|win|tot|two|ver|wal|wie"
@@ -98,7 +99,7 @@ _KINDS = tuple(
 
 def cue_length(low: str) -> int:
     """How long the cue word is with which a text in lower case begins, or 0."""
-    cue = _CUE.match(low) if low[:3] in BEGINNINGS or low[0] in _MARKS else None
+    cue = _CUE.match(low) if low[:3] in BEGINNINGS or low[0] in MARKS else None
     return cue.end() if cue else 0
 
 

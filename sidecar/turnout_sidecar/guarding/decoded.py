@@ -1,4 +1,4 @@
-"""What long words decode to: base64 (also url-safe, without padding, wrapped over lines) and hexadecimal, two deep.
+"""What long words decode to: base64 (also url-safe, without padding, wrapped over lines) and hexadecimal, three deep.
 
 A value that was wrapped into base64 leaves the network as readable as it went in. Words that could hold text are decoded and
 scanned; where something is found the whole word is claimed, since no part of it stands for the value alone.
@@ -24,8 +24,13 @@ _LONGEST = 65_536
 # what the first six bits of a printable character of ASCII can be
 _BEGINS = b"IJKLMNOPQRSTUVWXYZabcdef"
 _BEGINS_HEX = b"234567"
+_NOTHING = ord("A")
 # white space for all that no encoded word has
 _ENCODED = bytes(code if code in _LETTERS.encode() else ord(" ") for code in range(256))
+_BLANKS = dict.fromkeys(map(ord, "\t\r\n"), " ")
+_BEYOND = "\ufffd"  # what is no text is written so
+_HEAD = 36  # so much of a wrapped word tells whether it may be text at all
+_TRIES = 4  # from so many of its lines on
 _PRINTED = 32  # so many digits are the bytes that must be text
 _HEX = re.compile(r"((?:[0-9a-fA-F]{2}){10,})")
 
@@ -42,13 +47,35 @@ def inner_texts(stretch: str) -> list[tuple[int, int, str]]:
     return found
 
 
-def wrapped_text(text: str, at: int, end: int) -> tuple[int, int, str | None] | None:
-    """The same for a word that goes on after white space: where it begins, where it ends, what it says, if it says anything."""
-    at += len(text[at:end].rstrip(_LETTERS))
-    if end - at < _FEWEST or not _begins(text[at : at + _FEWEST].encode()):
-        return None
-    found = _WRAPPED.match(text, at)
-    return (found.start(), found.end(), text_of(_BREAKS.sub("", found[0]))) if found else None
+class Wraps:
+    """What words hold that go on after white space; how far they go is looked for once, not from each of their lines on."""
+
+    __slots__ = ("_left", "_stop", "_text")
+
+    def __init__(self, text: str) -> None:
+        """All of one text."""
+        self._text = text
+        self._stop = self._left = 0
+
+    def held(self, at: int, end: int) -> tuple[int, int, str, bool] | None:
+        """What such a word says, if it is text: where that begins, where it ends, what it is, and whether all of it is text."""
+        text = self._text
+        at += len(text[at:end].rstrip(_LETTERS))
+        if end - at < _FEWEST or not _begins(text[at : at + _FEWEST].encode()):
+            return None
+        if at >= self._stop:
+            found = _WRAPPED.match(text, at)
+            if found is None:
+                return None
+            self._stop, self._left = found.end(), _TRIES
+        if not self._left or text_of(_BREAKS.sub("", text[at : at + 2 * _HEAD])[:_HEAD]) is None:
+            return None
+        self._left -= 1
+        inner = text_of(_BREAKS.sub("", text[at : self._stop]))
+        if not inner:
+            return None
+        whole = _BEYOND not in inner and len(inner) < _LONGEST and inner.translate(_BLANKS).isprintable()
+        return at, self._stop, inner, whole
 
 
 def may_hold_text(stretch: bytes, *, plain: bool) -> bool:
@@ -66,7 +93,10 @@ def _begins(word: bytes) -> bool:
     """Whether the first characters of a word could stand for text in base64 or hexadecimal."""
     first = word[0]
     if first in _BEGINS:
-        return word[4] in _BEGINS and word[8] in _BEGINS and word[12] in _BEGINS
+        # in UTF-16 each second byte of such a text is nothing
+        return word[8] in _BEGINS and (
+            (word[4] in _BEGINS and word[12] in _BEGINS) or (word[4] == _NOTHING and word[12] == _NOTHING)
+        )
     if first in _BEGINS_HEX:
         return word[2] in _BEGINS_HEX and word[4] in _BEGINS_HEX
     return word.startswith(b"0x")
@@ -97,7 +127,7 @@ def text_of(word: str) -> str | None:
 def _base64_text(word: str) -> str | None:
     word = word.rstrip("=").translate(_URL_SAFE)[: _LONGEST * 4 // 3]
     try:
-        if not _is_text(binascii.a2b_base64(word[:16])):
+        if not _encoding(binascii.a2b_base64(word[:16])):
             return None
         left = len(word) % 4
         return _text(binascii.a2b_base64(word[:-1] if left == 1 else word + "=" * (-left % 4)))
@@ -106,7 +136,16 @@ def _base64_text(word: str) -> str | None:
 
 
 def _text(raw: bytes) -> str | None:
-    return raw.decode(errors="replace") if _is_text(raw[:16]) else None
+    encoding = _encoding(raw[:16])
+    return raw.decode(encoding, errors="replace") if encoding else None
+
+
+def _encoding(raw: bytes) -> str:
+    """What a text is written in that begins so, or nothing if it is none."""
+    if _is_text(raw):
+        return "utf-8"
+    # as scripts are handed over to shells of Windows
+    return "utf-16-le" if not raw[1::2].strip(b"\0") and _is_text(raw[::2]) else ""
 
 
 def _is_text(raw: bytes) -> bool:

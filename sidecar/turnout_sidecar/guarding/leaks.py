@@ -1,10 +1,10 @@
-"""Secrets by what is said of them: private keys, addresses that are secrets, values given to names such as password or api_key.
+"""Secrets by what is said of them: values given to names such as password or api_key.
 
-A PEM block speaks for itself. A value given to a name that speaks of a secret is one if it is random enough; a password need not
+A value given to a name that speaks of a secret is one if it is random enough; a password need not
 be random where it is given in so many words. One linear search finds the names that are given anything at all; only those are
 looked at closely.
 
-Rules: linear (each look is bounded, a private key without an end takes the rest); placeholders such as <token>, ${TOKEN} or
+Rules: linear (each look is bounded); placeholders such as <token>, ${TOKEN} or
 changeme are no secrets, nor are names of fields, hashes, counts or public keys.
 """
 
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET
-from turnout_sidecar.guarding.codes import CODES, codes, cue_length
+from turnout_sidecar.guarding.codes import CODES, MARKS, codes, cue_length
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.lettered import DOCUMENTS, document
 from turnout_sidecar.guarding.page import Page, linear, plain
@@ -22,17 +22,6 @@ from turnout_sidecar.guarding.randomness import UUID, entropy, is_hash, is_rando
 from turnout_sidecar.guarding.secret_words import KEYS, MEANS, NOT_ENDING, NOT_PART, NOT_SECRET, PASSWORDS
 from turnout_sidecar.guarding.words import Words
 
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_HOOKS = re.compile(
-    r"https?://(?:[\w.\-]{0,60}\.)?(?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/"
-    r"|webhook\.office\.com/|hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/[\w/]{1,60}/key/"
-    r"|hook\.\w{2,4}\.make\.com/"
-    r"|logic\.azure\.com(?::443)?/workflows/|chat\.googleapis\.com/v1/spaces/|open\.feishu\.cn/open-apis/bot/v2/hook/"
-    r"|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=|oapi\.dingtalk\.com/robot/send\?access_token="
-    r"|hooks\.chime\.aws/\w+/)"
-    r"([\w/@\-.?=&%+]{8,300})"
-)
 # the words that are met most come first, so that they are not looked for among all the others; nothing else begins as they do
 _NAME = rf"(?:pass(?:word|wd|code|phrase|wort|ord)?s?|keys?|tokens?|{PASSWORDS}|{KEYS})(?:[a-z0-9_\-]{{0,24}}|\]|\))"
 _SET = (
@@ -59,10 +48,17 @@ _CUE = (
     rf"|(?:{PASSWORDS}|{KEYS})(?:[_\-][a-z0-9_\-]*|[0-9]*)[\])]?)"
 )
 # no counts: RE2 makes its states as texts ask for them, and counted repetitions have so many that it is always at it
-_ANYTHING = rf"""{_CUE}{_SET}\\?["'`]?[^\s"'`\\]"""
+_QUOTE = r"""\\?(?:\"\"\"|\'\'\'|["'`])?"""
+_ANYTHING = rf"""{_CUE}{_SET}{_QUOTE}[^\s"'`\\]"""
 _BEGIN = plain(_NAME)
-_GIVEN = plain(rf"""({_SET})((?:bearer|basic|token|apikey)[ \t]+)?""")
-_VALUE = re.compile(r"""(\\?["'`]?)([^\s"'`\\]{6,128})""")
+_SCHEMES = (
+    "bearer|basic|token|apikey|splunk|bot|key|geniekey|oauth|sso-key|apitoken|ghost|klaviyo-api-key|zoho-oauthtoken"
+)
+_GIVEN = plain(rf"""({_SET})((?:{_SCHEMES})[ \t]+)?""")
+_VALUE = re.compile(rf"""({_QUOTE})([^\s"'`\\]{{6,128}})""")
+_PHRASE = re.compile(r"""(["'`])((?=[^"'`\n]{1,128} )[^"'`\n\\\x00]{6,128})\1(?!\w)""")
+_MIXED = re.compile(r"[A-Za-z]\d+[A-Za-z]")
+_ASSIGNS = frozenset(("=", ":=", "=>", ":"))
 _WHOLE = {quote: re.compile(rf"(?:\\.|[^\\{quote}\s]){{6,256}}(?={quote})") for quote in "\"'`"}
 # where what is given ends without a quote: signs that a password may hold too end it only before another field
 _ENDED = re.compile(r"[;&](?=\w+=|\Z)|;(?=\w+:)|[<,|]")
@@ -79,7 +75,19 @@ _PASSWORD = plain(rf"(?:{PASSWORDS}|pin\b)")
 _EXACT = plain(rf"(?:{PASSWORDS}|{KEYS})(?:[_\-\])].*|\d*)")
 _BARE = frozenset(("key", "keys"))
 _NO_VALUE = re.compile(r"\d{4}-\d\d-\d\d|[A-Z]{2,4}-[\d\-]+\Z|AWS4-HMAC|A[KS]IAX{4}")
-_LOOSE = ("bearer", "authorization", "token", "api", "key", "secret", "x-api-key", "access", "client", "jwt")
+_LOOSE = (
+    "bearer",
+    "authorization",
+    "authtoken",
+    "token",
+    "api",
+    "key",
+    "secret",
+    "x-api-key",
+    "access",
+    "client",
+    "jwt",
+)
 _ANYWHERE = (
     "passw",
     "pwd",
@@ -120,6 +128,7 @@ _WORD_OF_PASSWORDS = re.compile(
 _DIGIT = re.compile(r"\d")
 _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _SHORTEST, _FEWEST, _LONG = 16, 6, 128
+_MOST_WORDS = 8  # of a password
 _QUALIFIES = 14  # so close before a name stands the word that says what it is of
 _ENDURANCE = 2048  # cues in a row that lead to nothing: no text has so many and a secret behind them
 _PATIENCE = 256  # cues in a row that lead to nothing: from then on no sentences are read
@@ -135,34 +144,15 @@ _REACH = 32
 _DOCUMENT = plain(DOCUMENTS)
 _SAID_AFTER = plain(_SAID)
 _CUES = linear(f"(?i)(?:{DOCUMENTS}|{_ANYTHING}|{CODES}|{_SAID})")
+_RUN = re.compile(rb"[A-Za-z0-9_\-]{64,}")  # no cue begins so deep in a name and is given what the name is not
+# what a cue is given may be the first letter of the next: pass token: ... Of longer names a later part is found
+_START = b"pas pwd ken wac key sec tok cre aut bea jwt pin mdp otp puk cvv"
+_STARTS = frozenset((*_START.split(), *_START.title().split(), *_START.upper().split()))
+_HIDDEN = re.compile(rb"[A-Za-z][A-Za-z_\- ]{2,24}[\"']?[ \t]{0,4}(?:[:=]|->|[A-Za-z0-9_\-]{20})")
 _COUNTED = re.compile(r"\b(?:used|count|limit|total|per)\b", re.IGNORECASE)
 _AFTER_BEGINS = " \"'`,"
 _LOOK = 96
 _BEFORE = re.compile(r"[^\s\"'`,;]{8,64}\Z")
-
-
-def private_keys(page: Page) -> Iterator[Claim]:
-    """PEM and PGP blocks; one that is cut off reaches to the end."""
-    text = page.text
-    at = text.find("-----BEGIN ")
-    while at >= 0:
-        begun = _PEM.match(text, at)
-        if begun:
-            end = _PEM_END.search(text, begun.end())
-            stop = end.end() if end else len(text)
-            yield Claim(0, at, stop, SECRET, "private-key")
-            at = text.find("-----BEGIN ", stop)
-        else:
-            at = text.find("-----BEGIN ", at + 1)
-
-
-def hooks(page: Page) -> Iterator[Claim]:
-    """Addresses that are secrets themselves: whoever has one may post."""
-    text = page.text
-    if "://" in text and ("hook" in text or "logic.azure" in text or "chat.googleapis" in text or "/robot/" in text):
-        for found in _HOOKS.finditer(text):
-            if _DIGIT.search(found[1]):
-                yield Claim(1, *found.span(), SECRET, "webhook")
 
 
 def assigned(page: Page) -> Iterator[Claim]:
@@ -170,21 +160,26 @@ def assigned(page: Page) -> Iterator[Claim]:
     text, raw = page.text, page.raw
     coded = b"0" in page.shape or "phrase" in text
     taken = idle = 0
-    for found in _CUES.finditer(raw):
+    cues = _CUES.finditer(raw)
+    while (found := next(cues, None)) is not None:
         start, end = found.span()
         if start < taken:
             continue
         idle += 1
-        if idle > _ENDURANCE:
-            break
+        if idle % _PATIENCE == 0:
+            if idle >= _ENDURANCE:
+                break
+            run = _RUN.match(raw, end)
+            cues = _CUES.finditer(raw, run.end()) if run else cues
         low = raw[start : start + _LOOK].lower().decode("latin-1")
         if text[start - 1 : start] == " ":
-            before = _value_before(text, start, low)
-            if before:
-                yield before
+            yield from _value_before(text, start, low)
         code = cue_length(low) if coded else 0
         if code:
-            yield from codes(page, start, start + code)
+            told = list(codes(page, start, start + code))
+            yield from told
+            if told and low[0] in MARKS:
+                continue  # what stands below the head of a table is given to its column
         # a name may stand within what announces codes: setup key
         claim = _value(page, start, low, end - start if code else 0, prose=idle < _PATIENCE)
         if claim is None and _DOCUMENT.match(low):
@@ -192,8 +187,21 @@ def assigned(page: Page) -> Iterator[Claim]:
         if claim:
             taken, idle = claim.end, 0
             yield claim
+        elif raw[end - 1 : end + 2] in _STARTS and idle < _PATIENCE and _HIDDEN.match(raw, end - 1):
+            yield from _hidden(page, end - 1)
     if page.foreign:
         yield from _assigned_abroad(page)
+
+
+def _hidden(page: Page, start: int) -> Iterator[Claim]:
+    """What the cue says whose first letter was taken for what the cue before it is given."""
+    low = page.raw[start : start + _LOOK].lower().decode("latin-1")
+    code = cue_length(low)
+    if code:
+        yield from codes(page, start, start + code)
+    claim = _value(page, start, low, 0, prose=False)
+    if claim:
+        yield claim
 
 
 def _assigned_abroad(page: Page) -> Iterator[Claim]:
@@ -211,19 +219,16 @@ def _assigned_abroad(page: Page) -> Iterator[Claim]:
             yield Claim(7, at, at + len(value), SECRET, "assigned")
 
 
-def _value_before(text: str, start: int, low: str) -> Claim | None:
+def _value_before(text: str, start: int, low: str) -> Iterator[Claim]:
     """A value that is said to be a password after it is given; `low`: what begins here, in lower case."""
     # the word before tells mostly that nothing is said here, and is found faster than a pattern fails
     last = text[max(0, start - _AFTER_REACH) : start - 1].rpartition(" ")[2]
     if (last.isascii() and last.lower() not in _AFTER_WORDS) or not _SAID_AFTER.match(low):
-        return None
+        return
     after = _AFTER.search(text, max(0, start - _REACH), start)
-    if after is None:
-        return None
-    word = _BEFORE.search(text, max(0, after.start() - 64), after.start())
+    word = _BEFORE.search(text, max(0, after.start() - 64), after.start()) if after else None
     if word and _strong(word[0]) and not _stands_in(word[0]):
-        return Claim(7, *word.span(), SECRET, "assigned")
-    return None
+        yield Claim(7, *word.span(), SECRET, "assigned")
 
 
 class _Name(NamedTuple):
@@ -241,7 +246,7 @@ class _Name(NamedTuple):
 def _name(name: str) -> _Name:
     part = name.replace("-", "_").rpartition("_")
     return _Name(
-        password=_PASSWORD.match(name) is not None,
+        password=_PASSWORD.match(name) is not None or (bool(part[0]) and _PASSWORD.match(part[2]) is not None),
         whole=_EXACT.fullmatch(name) is not None,
         anywhere=name.startswith(_ANYWHERE),
         public=(bool(part[0]) and part[2] in NOT_PART) or name.endswith(NOT_ENDING),
@@ -296,6 +301,10 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     sentence = not means and not given[2] and page.text[max(0, start - 2) : start] != "--"
     if sentence and not name.password and not name.loose:
         return None
+    if name.password and means in _ASSIGNS:
+        phrase = _PHRASE.match(page.text, at)
+        if phrase and _has_password(phrase[2]):
+            return Claim(7, *phrase.span(2), SECRET, "assigned")
     found = _VALUE.match(page.text, at)
     if found is None:
         return None
@@ -318,6 +327,16 @@ def _judged(page: Page, given: re.Match[str], name: _Name, start: int, at: int) 
     else:
         good = _keylike(value) and (name.secret or not is_hash(value))
     return _claimed(page, at, value) if good else None
+
+
+def _has_password(phrase: str) -> bool:
+    """Whether one of the words in quotes is no word of a sentence, or letters stand for others in two of them."""
+    words = phrase.split()
+    if _stands_in(phrase) or len(words) > _MOST_WORDS:
+        return False
+    if sum(_MIXED.search(word) is not None for word in words) > 1:
+        return True
+    return any(_DIGIT.search(word) and _strong(word.strip(".,;:!?()")) for word in words)
 
 
 def _is_password(value: str, *, literal: bool) -> bool:

@@ -1,6 +1,6 @@
 """The scan of one text: normalise, look with each detector that could find something, settle overlaps.
 
-Detectors see the plain form of the text (full-width digits, escapes and the like resolved) and, two levels deep, what long words
+Detectors see the plain form of the text (full-width digits, escapes and the like resolved) and, three levels deep, what long words
 in base64 or hexadecimal decode to; findings always speak of the original. A detector is asked only if the one character or shape
 that all its matches have is there, so that ordinary prose costs little.
 
@@ -12,9 +12,11 @@ from collections.abc import Iterator
 
 from turnout_contract.snapshot.guards import BUILT_IN, SECRET
 from turnout_sidecar.guarding.addresses import emails, machines, urls
-from turnout_sidecar.guarding.decoded import inner_texts, is_login, may_hold_text, wrapped_text
+from turnout_sidecar.guarding.blocks import hooks, private_keys
+from turnout_sidecar.guarding.commands import commands
+from turnout_sidecar.guarding.decoded import Wraps, inner_texts, is_login, may_hold_text
 from turnout_sidecar.guarding.findings import Claim, Finding, reported, settle
-from turnout_sidecar.guarding.leaks import assigned, hooks, private_keys
+from turnout_sidecar.guarding.leaks import assigned
 from turnout_sidecar.guarding.lettered import lettered
 from turnout_sidecar.guarding.normal import Plain, normalise
 from turnout_sidecar.guarding.numbers import numbers
@@ -26,7 +28,7 @@ ENTITIES = frozenset({*BUILT_IN, SECRET})
 _WORDS = bytes(32 if code <= ord(" ") or code in b"\"'`<>(){}[],;&@\\" else 120 for code in range(256))
 _SHORTEST = 16
 _LONG_WORD = b"x" * _SHORTEST
-_DEPTH = 2
+_DEPTH = 3
 _LATER = 16  # more than any rank
 _WRAP = 40
 _ACCOUNT, _FEW = 36, 4  # an IBAN is no longer and may have so few letters
@@ -65,6 +67,8 @@ def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
     if "-----BEGIN " in text:
         claims += private_keys(page)
     claims += assigned(page)
+    if " -" in text:
+        claims += commands(page)
     claims += _long_words(page, entities, depth)
     return claims
 
@@ -74,7 +78,7 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]
     text, raw, shape = page.text, page.raw, page.shape
     count = shape.count
     find = (raw.translate(_WORDS) + b" ").find
-    seen = 0
+    wraps = Wraps(text)
     at = find(_LONG_WORD)
     while at >= 0:
         after = end = find(b" ", at + _SHORTEST)
@@ -97,22 +101,22 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]
             elif telling and (plain or word.translate(RUNS).find(_LONG_WORD) >= 0):
                 claims += words(page, word, at, plain=plain)
                 if depth and may_hold_text(word, plain=plain):
-                    for start, stop, inner in _inner(text, at, end, seen):
-                        after = max(after, stop)
-                        seen = max(seen, stop)
-                        if inner:
-                            claims += _within(inner, start, stop, entities, depth)
+                    for start, stop, inner, whole in _inner(wraps, text, at, end):
+                        held = list(_within(inner, start, stop, entities, depth))
+                        # behind what is not all text there may be lines that speak for themselves
+                        if held or whole:
+                            after = max(after, stop)
+                        claims += held
         at = find(_LONG_WORD, after)
     return claims
 
 
-def _inner(text: str, at: int, end: int, seen: int) -> list[tuple[int, int, str]]:
-    """What a long word holds, on its own or with the lines that follow it, and where."""
-    found = [(at + start, at + stop, inner) for start, stop, inner in inner_texts(text[at:end])]
-    wrapped = wrapped_text(text, at, end) if at >= seen and _goes_on(text, end, end - at) else None
+def _inner(wraps: Wraps, text: str, at: int, end: int) -> list[tuple[int, int, str, bool]]:
+    """What a long word holds, on its own or with the lines that follow it, where, and whether all of that is text."""
+    found = [(at + start, at + stop, inner, False) for start, stop, inner in inner_texts(text[at:end])]
+    wrapped = wraps.held(at, end) if _goes_on(text, end, end - at) else None
     if wrapped:
-        # lines that hold nothing together are not asked again from each of them on
-        found.append((wrapped[0], wrapped[1], wrapped[2] or ""))
+        found.append(wrapped)
     return found
 
 

@@ -25,6 +25,8 @@ _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.~|
 # a word with the marks of base64, and its parts between them: a space for all else
 _WORD = bytes(code if code in _LETTERS + b"+/=" else ord(" ") for code in range(256))
 _PART = bytes(code if code in _LETTERS else ord(" ") for code in range(256))
+_CELL = bytes(ord(" ") if code == ord("|") else code for code in range(256))
+_BAR = ord("|")
 # one and the same for all that any word that matters has many of in a row: addresses of machines, times and settings have not
 RUNS = bytes(ord("x") if code in _LETTERS + b"+/" else ord(" ") for code in range(256))
 _NEAR = Words(
@@ -138,20 +140,22 @@ def words(page: Page, stretch: bytes, offset: int, *, plain: bool) -> list[Claim
         if len(word) > _LONGEST:
             continue
         if _SLASH not in word and _PLUS not in word and _EQUALS not in word:
-            claim = _claim(page, word, start)
+            cells = list(_parts(page, word, start, _CELL)) if _BAR in word else []
+            claims += cells
+            claim = None if cells else _claim(page, word, start)
         else:
             claim = _with_marks(page, word, start)
             if claim is None:
-                claims += _parts(page, word, start)
+                claims += _parts(page, word, start, _PART)
         if claim:
             claims.append(claim)
     return claims
 
 
-def _parts(page: Page, word: bytes, start: int) -> Iterator[Claim]:
-    """The same among what stands between the marks of base64."""
+def _parts(page: Page, word: bytes, start: int, table: bytes) -> Iterator[Claim]:
+    """The same among what stands between the marks of base64, or in the cells of a table without blanks."""
     at = 0
-    for part in word.translate(_PART).split():
+    for part in word.translate(table).split():
         if len(part) >= _SHORTEST:
             at = word.find(part, at)
             claim = _claim(page, part, start + at)

@@ -150,6 +150,7 @@ one-password A3-[A-Z0-9]{6}-[A-Z0-9\-]{26,36}
 braintree access_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32}
 braintree (?:production|sandbox)_[0-9a-z]{8}_[0-9a-z]{16}
 adyen AQE[a-z][A-Za-z0-9+/=]{40,}-[A-Za-z0-9+/=]{30,}-[!-~]{10,24}
+adyen AQE[a-z][A-Za-z0-9+/]{60,}={0,2}
 amazon-mws amzn\.mws\.[0-9a-f\-]{36}
 amazon-oauth amzn1\.oa2-cs\.v1\.[0-9a-f]{64}
 amazon-sp Atz[ar]\|[A-Za-z0-9_\-]{40,}
@@ -230,6 +231,8 @@ line-notify line_[A-Za-z0-9]{40,}
 zoom zoom_[A-Za-z0-9]{30,}
 vonage vng_[A-Za-z0-9]{30,}
 ory ory_(?:pat|at|rt|ac|apikey)_[A-Za-z0-9_\-.]{20,}
+bitcoin-key 5[HJK][1-9A-HJ-NP-Za-km-z]{49}
+bitcoin-key (?:Kw|Kx|Ky|Kz|L1|L2|L3|L4|L5)[1-9A-HJ-NP-Za-km-z]{50}
 bip32 (?:xprv|yprv|zprv)[1-9A-HJ-NP-Za-km-z]{100,112}
 kubernetes k8s-aws-v1\.[A-Za-z0-9_\-]{60,}
 kubeadm-key K10[0-9a-f]{64}::[A-Za-z0-9:_\-]{16,}
@@ -237,10 +240,12 @@ rancher token-[a-z0-9]{5}:[a-z0-9]{50,}
 argo argocd\.token=[A-Za-z0-9_\-.]{40,}
 nats (?:SU|SA|SO|SC|SX|SN)[A-Z2-7]{54,56}
 ssh-putty PuTTY-User-Key-File-[23]:[^\x00]{40,4000}Private-MAC: [0-9a-f]{40,64}
+ssh-putty PuTTY-User-Key-File-[23]:[^\x00]{1,2000}?Private-Lines: ?\d{1,4}(?:\r?\n[A-Za-z0-9+/=]{4,80}(?!\S)){1,400}
 password-hash \$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}
 password-hash \$(?:5|6|y|1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9$]{2,40}\$[./A-Za-z0-9]{22,}
 password-hash \$argon2(?:id|i|d)\$v=\d+\$m=[0-9]{1,9},t=\d{1,4},p=\d{1,4}\$[A-Za-z0-9+/]{8,}\$[A-Za-z0-9+/]{16,}
 jwt ey[JK][A-Za-z0-9_\-]{10,}={0,2}\.ey[JK]?[A-Za-z0-9_\-]{10,}={0,2}\.[A-Za-z0-9_\-]{0,}
+jwt-line ey[JK][A-Za-z0-9_\-.]{17,}+(?=[ \t]{0,4}\r?\n)
 jwe ey[JK][A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{0,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}
 paseto (?:v1|v2|v3|v4)\.(?:local|public)\.[A-Za-z0-9_\-]{40,}(?:\.[A-Za-z0-9_\-]+)?
 asana (?:1|2)/\d{10,20}(?:/\d{10,20})?:[0-9a-f]{32}
@@ -267,6 +272,7 @@ AAAAAC 52 62 azure-devops [A-Za-z0-9]{52}AAAAAC[A-Za-z0-9]{4,26}
 AzSe 42 52 azure-search [A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}
 AzCa 33 44 azure-redis [A-Za-z0-9]{33}AzCa[A-P][A-Za-z0-9]{5}=
 ACDb 76 30 azure-cosmos [A-Za-z0-9+/]{76}ACDb[A-Za-z0-9+/]{6}==
+NRAL 36 40 new-relic-licence (?:[0-9a-f]{32}(?:FFFF|[0-9a-f]{4})|eu01xx[0-9a-f]{26}(?:FFFF|[0-9a-f]{4}))NRAL
 AZDO 76-80 84 azure-devops [A-Za-z0-9]{76,80}AZDO[A-Za-z0-9]{4}
 _mmk 36 30 maxmind [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
 | 13-17 30 facebook-app \d{13,17}\|[A-Za-z0-9_\-]{27}

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from turnout_contract.snapshot.guards import SECRET
+from turnout_sidecar.guarding.blocks import TOKENS, over_lines
 from turnout_sidecar.guarding.findings import Claim
 from turnout_sidecar.guarding.vendor_rules import MARKED, RULES
 
@@ -130,6 +131,7 @@ _IN_PIECES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-
 # a space for each character behind which a key may begin within a word
 _PIECES = bytes(code if code in _IN_PIECES else ord(" ") for code in range(256))
 _DOLLAR, _TILDE, _COLON, _PLUS, _EQUALS = b"$~:+="
+_BASE64 = frozenset("+/")
 _BEGUN = _begun_pieces()
 _MARKED = _marks()
 # what has neither of these letters, as most words have not, has but some of the marks
@@ -183,8 +185,11 @@ def _begun(text: str, at: int, flat: bytes) -> list[Claim]:
         if place >= taken:
             for heads, match, rule in _RULES.get(text[place : place + _KEY], ()):
                 found = match(text, place) if text.startswith(heads, place) else None
-                if found:
-                    taken = found.end()
+                stop = found.end() if found else 0
+                if rule in TOKENS and stop:
+                    stop = over_lines(text, place, stop, rule)
+                if stop:
+                    taken = stop
                     claims.append(Claim(1, place, taken, SECRET, rule))
                     break
         gap = flat.find(b" ", place - at)
@@ -211,7 +216,7 @@ def _around(text: str, at: int, end: int, marked: Marked) -> Iterator[Claim]:
     at = text.find(mark, at, end)
     while at >= 0:
         stop = at + len(mark)
-        for before in reach if text[at - 1 : at].isalnum() else ():
+        for before in reach if text[at - 1 : at].isalnum() or text[at - 1 : at] in _BASE64 else ():
             found = pattern.match(text, at - before) if at >= before else None
             if found:
                 yield Claim(1, found.start(), found.end(), SECRET, rule)

@@ -20,6 +20,7 @@ _BECH32_PREFIXES = ("bc1", "tb1", "ltc1", "addr1", "cosmos1", "osmo1", "bnb1", "
 _LONGEST_PREFIX = max(map(len, _BECH32_PREFIXES))
 _BECH32 = re.compile(rf"(?:{'|'.join(_BECH32_PREFIXES)})[02-9ac-hj-np-z]{{11,100}}", re.IGNORECASE)
 _FIRSTS = "13LMDXA9tT"
+_BOTH = "LAtT"  # with which prefixes begin too
 _BASE58_LENGTHS = range(26, 37)
 _RIPPLE_LENGTHS = range(25, 36)
 _ETHEREUM_LENGTH = 42
@@ -38,7 +39,7 @@ def wallet(page: Page, token: str, start: int) -> tuple[bool, Claim | None]:
     """
     first, length = token[0], len(token)
     like = False
-    if first in _FIRSTS:
+    if first in _FIRSTS and not (first in _BOTH and _is_prefixed(token)):
         if length in _BASE58_LENGTHS:
             like = (_BASE58.fullmatch(token) or _TRON.fullmatch(token)) is not None
         found = like and base58check(token)
@@ -62,6 +63,10 @@ def _is_wallet(token: str, first: str, length: int) -> bool:
         return length == _ETHEREUM_LENGTH and _ETHEREUM.fullmatch(token) is not None
     if first == "r":
         return length in _RIPPLE_LENGTHS and _RIPPLE.fullmatch(token) is not None and base58check(token, ripple=True)
-    if token[:_LONGEST_PREFIX].lower().startswith(_BECH32_PREFIXES) and _BECH32.fullmatch(token):
+    if _is_prefixed(token) and _BECH32.fullmatch(token):
         return bech32(token)
     return length == _MONERO_LENGTH and first in "48" and _MONERO.fullmatch(token) is not None
+
+
+def _is_prefixed(token: str) -> bool:
+    return token[:_LONGEST_PREFIX].lower().startswith(_BECH32_PREFIXES)
