@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from turnout_contract import patterns
-from turnout_sidecar.guarding.decoded import inner_texts, wrapped_text
+from turnout_sidecar.guarding.decoded import Wraps, inner_texts
 from turnout_sidecar.guarding.normal import Plain, normalise
 
 MOST_HITS = 4_096
@@ -100,14 +100,12 @@ def _encoded(text: str) -> Iterator[tuple[int, int, str]]:
     """What words of a text say in base64 or hexadecimal, alone or with the lines that follow, and where they stand."""
     if len(text) < len(_LONG_WORD) or _LONG_WORD not in text.encode("ascii", "replace").translate(_WORDS):
         return
-    seen = 0
+    wraps = Wraps(text)
     for start, end, inner in inner_texts(text):
         yield start, end, inner
-        wrapped = wrapped_text(text, start, end) if start >= seen else None
-        if wrapped is not None:
-            seen = wrapped[1]  # lines that say nothing together are not asked again from each of them on
-            if wrapped[2] is not None:
-                yield wrapped[0], wrapped[1], wrapped[2]
+        held = wraps.held(start, end)
+        if held is not None:
+            yield held[:3]
 
 
 def _matches(program: _Program, raw: bytes, most: int) -> Iterator[tuple[int, int]]:
