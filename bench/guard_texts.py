@@ -68,6 +68,8 @@ _REPEATED = {
     "assignments without an end": "api_key = '",
     "private keys that begin": "-----BEGIN RSA PRIVATE KEY-----\n",
     "tokens that begin": "eyJhbGciOiJ.",
+    "tokens that begin on lines": "eyJhbGciOiJIUzI1NiJ9.\n",
+    "tokens between lines that go on": "=\n|eyJhbGciOiJIUzI1NiJ9.\n",
     "keys that begin": "sk-proj-",
     "key ids that begin": "AKIA",
     "hexadecimal digits": "0xdeadbeef",

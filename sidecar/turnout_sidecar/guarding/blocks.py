@@ -27,6 +27,7 @@ _LINE_OF_TOKEN = "key-jwt-line"  # noqa: S105 - a rule
 TOKENS = frozenset(("key-jwt", _LINE_OF_TOKEN))
 """The rules of tokens that may go on over lines, and of what may be the first of their lines."""
 _BEGUN = re.compile(r"ey[JK][A-Za-z0-9_\-.]{17,}+(?=[ \t]{0,4}\r?\n)")
+_BEGINS = ("eyJ", "eyK")
 _LINE = re.compile(r"[ \t]{0,4}\r?\n[ \t>]{0,8}([A-Za-z0-9_\-.=]+)(?=[ \t]{0,4}[\r\n]|[\"'`,;<)]|\Z)")
 _SIGNATURES = frozenset((43, 64, 86, 128, 176, 342, 512, 683))  # characters of those in use
 _TOKEN = re.compile(r"ey[JK][A-Za-z0-9_\-]{10,}={0,2}\.(?:[A-Za-z0-9_\-]{4,}\.){1,3}[A-Za-z0-9_\-]{16,}={0,2}")
@@ -73,13 +74,18 @@ def over_lines(text: str, start: int, end: int, rule: str) -> int:
 
 def _goes_on(text: str, start: int, at: int) -> int:
     """Where the lines end that go on with a token: the first that is shorter than the one before is the last."""
-    width = 0
+    width = begun = 0
     tail = text[start:at].rpartition(".")[2]
     # what has a whole signature needs nothing more, and what could be whole goes on with nothing but letters and digits mixed
     whole = _TOKEN.fullmatch(text, start, at) is not None
     for _ in range(_MOST):
         line = None if whole and len(tail) in _SIGNATURES else _LINE.match(text, at)
         if line is None or (width and len(line[1]) > width):
+            break
+        begun += line[1].startswith(_BEGINS)
+        if (
+            begun > 1
+        ):  # its head and what it says begin so: one more is another token, and many are not gone through from each
             break
         if not _PIECE.search(line[1]) and len(tail) + len(line[1]) not in _SIGNATURES:
             break

@@ -31,6 +31,8 @@ _LONG_WORD = b"x" * _SHORTEST
 _DEPTH = 3
 _LATER = 16  # more than any rank
 _WRAP = 40
+_Inner = dict[tuple[str, int], tuple[str, str] | None]
+"""What was found in the encoded words of a text, by what they say and how deep: a word that stands there often is read once."""
 _ACCOUNT, _FEW = 36, 4  # an IBAN is no longer and may have so few letters
 _DIGIT, _THREE = b"03"
 
@@ -40,18 +42,19 @@ def scan(text: str, entities: frozenset[str] = ENTITIES) -> tuple[Finding, ...]:
     plain = normalise(text)
     if plain.joined:
         return reported(settle(_of_both(text, plain, entities)), entities)
-    settled = settle(_claims(plain, entities, _DEPTH))
+    settled = settle(_claims(plain, entities, _DEPTH, {}))
     return reported(settled, entities, plain.original if plain.moved else None)
 
 
 def _of_both(text: str, plain: Plain, entities: frozenset[str]) -> Iterator[Claim]:
     """What is in a text with its lines joined, and with each on its own, which comes first unless they are surely to be joined."""
+    inner: _Inner = {}
     for reading, behind in ((plain, 0 if plain.printable else _LATER), (normalise(text, join=False), 0)):
-        for rank, start, end, entity, rule in _claims(reading, entities, _DEPTH):
+        for rank, start, end, entity, rule in _claims(reading, entities, _DEPTH, inner):
             yield Claim(rank + behind, *reading.original(start, end), entity, rule)
 
 
-def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
+def _claims(plain: Plain, entities: frozenset[str], depth: int, inner: _Inner) -> list[Claim]:
     page = Page(plain.text, plain.seen)
     claims: list[Claim] = []
     text = page.text
@@ -69,11 +72,11 @@ def _claims(plain: Plain, entities: frozenset[str], depth: int) -> list[Claim]:
     claims += assigned(page)
     if " -" in text:
         claims += commands(page)
-    claims += _long_words(page, entities, depth)
+    claims += _long_words(page, entities, depth, inner)
     return claims
 
 
-def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]:
+def _long_words(page: Page, entities: frozenset[str], depth: int, inner: _Inner) -> list[Claim]:
     claims: list[Claim] = []
     text, raw, shape = page.text, page.raw, page.shape
     count = shape.count
@@ -101,17 +104,20 @@ def _long_words(page: Page, entities: frozenset[str], depth: int) -> list[Claim]
             elif telling and (plain or word.translate(RUNS).find(_LONG_WORD) >= 0):
                 claims += words(page, word, at, plain=plain)
                 if depth and may_hold_text(word, plain=plain):
-                    for start, stop, inner, whole in _inner(wraps, text, at, end):
-                        held = list(_within(inner, start, stop, entities, depth))
+                    for start, stop, said, whole in _said(wraps, text, at, end):
+                        if (said, depth) not in inner:
+                            inner[said, depth] = _within(said, entities, depth, inner)
+                        held = inner[said, depth]
                         # behind what is not all text there may be lines that speak for themselves
                         if held or whole:
                             after = max(after, stop)
-                        claims += held
+                        if held:
+                            claims.append(Claim(2, start, stop, *held))
         at = find(_LONG_WORD, after)
     return claims
 
 
-def _inner(wraps: Wraps, text: str, at: int, end: int) -> list[tuple[int, int, str, bool]]:
+def _said(wraps: Wraps, text: str, at: int, end: int) -> list[tuple[int, int, str, bool]]:
     """What a long word holds, on its own or with the lines that follow it, where, and whether all of that is text."""
     found = [(at + start, at + stop, inner, False) for start, stop, inner in inner_texts(text[at:end])]
     wrapped = wraps.held(at, end) if _goes_on(text, end, end - at) else None
@@ -126,11 +132,9 @@ def _goes_on(text: str, end: int, length: int) -> bool:
     return following in {"\n", "\r"} or (length >= _WRAP and following == " " and text[end + 1 : end + 2].isalnum())
 
 
-def _within(inner: str, start: int, stop: int, entities: frozenset[str], depth: int) -> Iterator[Claim]:
-    """What an encoded word holds, as a claim of the whole word."""
-    for claim in settle(_claims(normalise(inner), entities, depth - 1)):
+def _within(said: str, entities: frozenset[str], depth: int, inner: _Inner) -> tuple[str, str] | None:
+    """What an encoded word holds, which is a claim of the whole word: the entity and the rule."""
+    for claim in settle(_claims(normalise(said), entities, depth - 1, inner)):
         if claim.entity in entities:
-            yield Claim(2, start, stop, claim.entity, f"encoded-{claim.rule}")
-            return
-    if SECRET in entities and is_login(inner):
-        yield Claim(2, start, stop, SECRET, "encoded-login")
+            return claim.entity, f"encoded-{claim.rule}"
+    return (SECRET, "encoded-login") if SECRET in entities and is_login(said) else None
