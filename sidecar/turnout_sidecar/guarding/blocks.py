@@ -82,7 +82,7 @@ def _goes_on(text: str, start: int, at: int) -> int:
         line = None if whole and len(tail) in _SIGNATURES else _LINE.match(text, at)
         if line is None or (width and len(line[1]) > width):
             break
-        begun += line[1].startswith(_BEGINS)
+        begun += sum(map(line[1].count, _BEGINS))
         if (
             begun > 1
         ):  # its head and what it says begin so: one more is another token, and many are not gone through from each

@@ -130,7 +130,9 @@ _HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 _SHORTEST, _FEWEST, _LONG = 16, 6, 128
 _MOST_WORDS = 8  # of a password
 _QUALIFIES = 14  # so close before a name stands the word that says what it is of
-_ENDURANCE = 2048  # cues in a row that lead to nothing: no text has so many and a secret behind them
+# so many cues that lead to nothing, or one in so many characters: no text has more, and a secret behind
+_ENDURANCE, _SHARE = 2048, 20
+_WORTH = 16  # so many of them are forgiven for one that leads to something
 _PATIENCE = 256  # cues in a row that lead to nothing: from then on no sentences are read
 _SAID = r"(?:password|passphrase|passcode|pwd|api key|token|secret|passwort|kennwort|contrase(?:ñ|n)a|mot de passe|senha|clave)"
 # what stands between a value and the name that it is said to be: `... as the new password`
@@ -159,16 +161,18 @@ def assigned(page: Page) -> Iterator[Claim]:
     """Values given to names that speak of a secret, and codes and numbers of documents, which the same search finds."""
     text, raw = page.text, page.raw
     coded = b"0" in page.shape or "phrase" in text
-    taken = idle = 0
+    taken = idle = spent = 0
+    endurance = max(_ENDURANCE, len(raw) // _SHARE)
     cues = _CUES.finditer(raw)
     while (found := next(cues, None)) is not None:
         start, end = found.span()
         if start < taken:
             continue
         idle += 1
+        spent += 1
+        if spent > endurance:
+            break
         if idle % _PATIENCE == 0:
-            if idle >= _ENDURANCE:
-                break
             run = _RUN.match(raw, end)
             cues = _CUES.finditer(raw, run.end()) if run else cues
         low = raw[start : start + _LOOK].lower().decode("latin-1")
@@ -185,7 +189,7 @@ def assigned(page: Page) -> Iterator[Claim]:
         if claim is None and _DOCUMENT.match(low):
             claim = document(page, end)
         if claim:
-            taken, idle = claim.end, 0
+            taken, idle, spent = claim.end, 0, max(0, spent - _WORTH)
             yield claim
         elif raw[end - 1 : end + 2] in _STARTS and idle < _PATIENCE and _HIDDEN.match(raw, end - 1):
             yield from _hidden(page, end - 1)
