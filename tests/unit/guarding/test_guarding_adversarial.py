@@ -163,5 +163,5 @@ def _masked(text: str) -> str:
 def test_a_secret_behind_thousands_of_words_that_speak_of_keys_is_found_in_a_long_text() -> None:
     """Long contexts speak of keys and tokens all the time: how many lead to nothing before it says nothing of the next one."""
     talk = "The key to this is a token of what we have seen before, and the next key is on the following page.\n" * 3000
-    secret = "x" + "7Kq2Zp" * 4
+    secret = "xQ9" + "7Kq2Zp" * 4
     assert any(finding.entity == "Secret" for finding in scan(f"{talk}api_key={secret}\n{talk[:500]}"))
