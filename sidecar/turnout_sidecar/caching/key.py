@@ -63,9 +63,8 @@ def keys_of(exchange: Exchange, route: snap.Route, rule: snap.Rule, partition: P
         sorted((backend.provider, backend.model) for backend in rule.backends),
         exchange.sensitivity,
         None if prompt is None else [prompt.name, prompt.version, prompt.variables_digest],
-        [
-            ascii(None if name in exchange.withheld else joined(exchange.headers, name)) for name in _HEADERS
-        ],  # which may hold bytes that are no text
+        # which may hold bytes that are no text
+        [ascii(None if name in exchange.withheld else joined(exchange.headers, name)) for name in _HEADERS],
         question is not None,
         body,
     ]

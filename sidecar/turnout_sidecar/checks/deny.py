@@ -14,14 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from turnout_contract import patterns
-from turnout_sidecar.guarding.decoded import Wraps, inner_texts
+from turnout_sidecar.guarding.decoded import encoded
 from turnout_sidecar.guarding.normal import Plain, normalise
 
 MOST_HITS = 4_096
 _DEPTH = 2
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
-_WORDS = bytes(120 if code in _LETTERS else 32 for code in range(256))
-_LONG_WORD = b"x" * 16
 _Program = Any  # of RE2, which has no types
 _Gate = tuple[_Program | None, tuple[tuple[str, _Program], ...]]
 
@@ -61,7 +58,7 @@ class Deny:
         plain = normalise(text) if plain is None else plain
         if plain.text != text:
             hits += [Hit(name, *plain.original(start, end)) for name, start, end in self._spans(plain.text)]
-        for start, end, inner in _encoded(plain.text):
+        for start, end, inner in encoded(plain.text):
             hits += [Hit(name, *plain.original(start, end)) for name in self._within(inner, _DEPTH)]
         return _merged(hits) if len(hits) > 1 else hits
 
@@ -69,7 +66,7 @@ class Deny:
         """Whose patterns a text holds, or what is encoded in it."""
         plain = normalise(text).text
         names = {name for one in {text, plain} for name, _, _ in self._spans(one, most=1)}
-        for _, _, inner in _encoded(plain) if depth > 1 else ():
+        for _, _, inner in encoded(plain) if depth > 1 else ():
             names |= self._within(inner, depth - 1)
         return names
 
@@ -94,18 +91,6 @@ def _gates(compiled: Sequence[tuple[str, str, _Program]]) -> Iterator[_Gate]:
         half = len(members) // 2
         yield from _gates(compiled[:half])
         yield from _gates(compiled[half:])
-
-
-def _encoded(text: str) -> Iterator[tuple[int, int, str]]:
-    """What words of a text say in base64 or hexadecimal, alone or with the lines that follow, and where they stand."""
-    if len(text) < len(_LONG_WORD) or _LONG_WORD not in text.encode("ascii", "replace").translate(_WORDS):
-        return
-    wraps = Wraps(text)
-    for start, end, inner in inner_texts(text):
-        yield start, end, inner
-        held = wraps.held(start, end)
-        if held is not None:
-            yield held[:3]
 
 
 def _matches(program: _Program, raw: bytes, most: int) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ each word are decoded.
 
 import binascii
 import re
+from collections.abc import Iterator
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _WRAPPED = re.compile(
@@ -27,6 +28,8 @@ _BEGINS_HEX = b"234567"
 _NOTHING = ord("A")
 # white space for all that no encoded word has
 _ENCODED = bytes(code if code in _LETTERS.encode() else ord(" ") for code in range(256))
+_RUNS = bytes(ord("x") if code in _LETTERS.encode() else ord(" ") for code in range(256))
+_RUN = b"x" * _FEWEST
 _BLANKS = dict.fromkeys(map(ord, "\t\r\n"), " ")
 _BEYOND = "\ufffd"  # what is no text is written so
 _HEAD = 36  # so much of a wrapped word tells whether it may be text at all
@@ -76,6 +79,18 @@ class Wraps:
             return None
         whole = _BEYOND not in inner and len(inner) < _LONGEST and inner.translate(_BLANKS).isprintable()
         return at, self._stop, inner, whole
+
+
+def encoded(text: str) -> Iterator[tuple[int, int, str]]:
+    """What words of a text say in base64 or hexadecimal, alone or with the lines that follow, and where they stand."""
+    if len(text) < _FEWEST or _RUN not in text.encode("ascii", "replace").translate(_RUNS):
+        return
+    wraps = Wraps(text)
+    for start, end, inner in inner_texts(text):
+        yield start, end, inner
+        held = wraps.held(start, end)
+        if held is not None:
+            yield held[:3]
 
 
 def may_hold_text(stretch: bytes, *, plain: bool) -> bool:

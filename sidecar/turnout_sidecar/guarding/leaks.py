@@ -47,8 +47,8 @@ _CUE = (
     r"|(?:api|access)[_\- ]?(?:keys?|secrets?|tokens?|credentials?|auth|bearer|jwt|pin|sig|session ?id|cookie))[a-z0-9_\-]*"
     rf"|(?:{PASSWORDS}|{KEYS})(?:[_\-][a-z0-9_\-]*|[0-9]*)[\])]?)"
 )
-# no counts: RE2 makes its states as texts ask for them, and counted repetitions have so many that it is always at it
 _QUOTE = r"""\\?(?:\"\"\"|\'\'\'|["'`])?"""
+# no counts: RE2 makes its states as texts ask for them, and counted repetitions have so many that it is always at it
 _ANYTHING = rf"""{_CUE}{_SET}{_QUOTE}[^\s"'`\\]"""
 _BEGIN = plain(_NAME)
 _SCHEMES = (
